@@ -1,0 +1,1 @@
+"""The DAW side: OSC, MIDI, Link and the exchange folder. No Qt and no torch."""

@@ -1,0 +1,1 @@
+"""Jukebox Studio: continues, restyles and re-sings clips of music with a Jukebox model."""

@@ -1,0 +1,1 @@
+"""The window. Imports the client and the session; never torch."""
