@@ -1,0 +1,5 @@
+"""The one exception that people see."""
+
+
+class JukeboxError(Exception):
+    """A sentence for people: what is wrong, with what, what to do."""

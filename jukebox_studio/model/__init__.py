@@ -1,0 +1,1 @@
+"""The network: VQ-VAE, priors and upsamplers, and the labels they are told."""

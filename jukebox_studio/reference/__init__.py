@@ -1,0 +1,1 @@
+"""`check-reference`: our numbers against golden vectors of the original code."""

@@ -1,0 +1,1 @@
+"""Drawing codes from the priors: window schedules, decoding steps, logit shaping."""

@@ -1,0 +1,1 @@
+"""Training of VQ-VAEs and priors, on folders of audio with a metadata table."""
