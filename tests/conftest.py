@@ -1,4 +1,4 @@
-"""What every test needs: no screen, two threads, the folder of golden vectors where there is one."""
+"""What every test needs: no screen, two threads, and the golden vectors where they are."""
 
 import os
 from pathlib import Path

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs the system libraries that Python packages cannot bring along: PortAudio (playing),
+# libsndfile (audio files) and what Qt's xcb platform loads. Installs only what is missing, and
+# only as root with apt-get; anywhere else it says what is missing. Always succeeds: continuing a
+# clip needs none of them.
+set -u
+PATH=$PATH:/usr/sbin:/sbin
+
+[ "$(uname -s)" = Linux ] || exit 0 # elsewhere the Python packages bring their libraries
+
+# Debian's package, and the library that shows it is there, whoever installed it
+libraries='libegl1:libEGL.so.1
+libgl1:libGL.so.1
+libglib2.0-0:libglib-2.0.so.0
+libportaudio2:libportaudio.so.2
+libsndfile1:libsndfile.so.1
+libxcb-cursor0:libxcb-cursor.so.0
+libxcb-icccm4:libxcb-icccm.so.4
+libxcb-image0:libxcb-image.so.0
+libxcb-keysyms1:libxcb-keysyms.so.1
+libxcb-render-util0:libxcb-render-util.so.0
+libxkbcommon-x11-0:libxkbcommon-x11.so.0'
+
+missing_packages() {
+    present=$(ldconfig -p 2>/dev/null)
+    for entry in $libraries; do
+        case $present in
+            *"${entry#*:} "*) ;;
+            *) printf '%s ' "${entry%%:*}" ;;
+        esac
+    done
+}
+
+missing=$(missing_packages)
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing system libraries: $missing"
+    log=$(mktemp)
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get -qq update && apt-get -qq install -y --no-install-recommends $missing; } \
+        >"$log" 2>&1 </dev/null || tail -n 5 "$log" >&2
+    rm -f "$log"
+    missing=$(missing_packages)
+fi
+[ -z "$missing" ] ||
+    echo "System libraries are missing for sound or the window; please install (Debian's names): $missing" >&2
