@@ -1,0 +1,52 @@
+"""Build the starter model's training data: one command, the same bytes every time.
+
+    python presets/starter/recipe/build.py --out DIR [--only music] [--cache DIR]
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import music
+import platformdirs
+from errors import RecipeError
+from ledger import Ledger
+from tracks import Track, read_tracks, summary, write_text, write_tracks
+
+PARTS = ("music",)
+
+
+def build(out: Path, cache: Path, parts: tuple[str, ...]) -> list[Track]:
+    """Build the named parts and return all tracks of OUT, older parts included."""
+    (out / "audio").mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(out)
+    if "music" in parts:
+        write_tracks(out / "tracks-music.csv", music.build(out, cache, ledger))
+    tracks = [track for part in PARTS for track in read_tracks(out / f"tracks-{part}.csv")]
+    write_tracks(out / "tracks.csv", tracks)
+    write_text(out / "table.md", summary(tracks))
+    return tracks
+
+
+def main() -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for the data set")
+    parser.add_argument("--cache", type=Path, help="folder for downloaded packages")
+    parser.add_argument("--only", choices=PARTS, help="build this part only")
+    arguments = parser.parse_args()
+    cache = arguments.cache or platformdirs.user_cache_path("jukebox-studio") / "starter-recipe"
+    parts = (arguments.only,) if arguments.only else PARTS
+    try:
+        tracks = build(arguments.out, cache.resolve(), parts)
+    except (RecipeError, OSError, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    hours = sum(track.duration_seconds for track in tracks) / 3600
+    print(f"{len(tracks)} tracks, {hours:.2f} hours: {arguments.out / 'tracks.csv'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
