@@ -1,6 +1,6 @@
 """Build the starter model's training data: one command, the same bytes every time.
 
-    python presets/starter/recipe/build.py --out DIR [--only music] [--cache DIR]
+Run as: python presets/starter/recipe/build.py --out DIR [--only music] [--cache DIR]
 """
 
 import argparse
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import credits
 import music
 import platformdirs
 from errors import RecipeError
@@ -26,6 +27,7 @@ def build(out: Path, cache: Path, parts: tuple[str, ...]) -> list[Track]:
     tracks = [track for part in PARTS for track in read_tracks(out / f"tracks-{part}.csv")]
     write_tracks(out / "tracks.csv", tracks)
     write_text(out / "table.md", summary(tracks))
+    write_text(out / "CREDITS.md", credits.text())
     return tracks
 
 
