@@ -1,0 +1,398 @@
+"""The VQ-VAE: one separate autoencoder per level (paper, sections 3 and 3.1, appendix B.1).
+
+Module names follow the keys of the published checkpoints, so these load without renaming.
+Tensors inside are [B, channels, T]; audio at the door is [B, T, 1] in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from jukebox_studio.model.config import VQVAEConfig
+
+_DISTANCE_ROWS = 4096
+"""Vectors compared with the codebook at a time: ten minutes in one pass would want 27 GB."""
+
+
+class ResidualBlock(nn.Module):
+    """x + scale * conv1(relu(conv3_dilated(relu(x)))). Tensor[B, width, T] -> the same shape."""
+
+    def __init__(self, width: int, hidden: int, dilation: int, scale: float) -> None:
+        super().__init__()
+        self.model = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv1d(width, hidden, 3, 1, dilation, dilation),
+            nn.ReLU(),
+            nn.Conv1d(hidden, width, 1),
+        )
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.model(x)
+        return x + out if self.scale == 1.0 else x + self.scale * out
+
+
+class ResidualStack(nn.Module):
+    """Residual blocks of growing dilation; Tensor[B, width, T] -> the same shape."""
+
+    def __init__(
+        self, width: int, dilations: Sequence[int], m_conv: float = 1.0, res_scale: bool = False
+    ) -> None:
+        super().__init__()
+        scale = 1.0 / math.sqrt(len(dilations)) if res_scale else 1.0
+        hidden = int(m_conv * width)
+        self.model = nn.Sequential(*(ResidualBlock(width, hidden, d, scale) for d in dilations))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.model(x)
+        return out
+
+
+def _down(width_in: int, width_out: int, stride: int) -> nn.Conv1d:
+    return nn.Conv1d(width_in, width_out, 2 * stride, stride, stride // 2)
+
+
+def _up(width_in: int, width_out: int, stride: int) -> nn.ConvTranspose1d:
+    return nn.ConvTranspose1d(width_in, width_out, 2 * stride, stride, stride // 2)
+
+
+class _EncoderBlock(nn.Module):
+    def __init__(
+        self, config: VQVAEConfig, level: int, strides: Sequence[int], widths: Sequence[int], n: int
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for stride, width in zip(strides, widths, strict=True):
+            stack = ResidualStack(width, config.dilations(level), config.m_conv, config.res_scale)
+            layers.append(nn.Sequential(_down(n, width, stride), stack))
+            n = width
+        layers.append(nn.Conv1d(n, config.emb_width, 3, 1, 1))
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.model(x)
+        return out
+
+
+class _DecoderBlock(nn.Module):
+    def __init__(
+        self, config: VQVAEConfig, level: int, strides: Sequence[int], widths: Sequence[int]
+    ) -> None:
+        super().__init__()
+        # The published decoders run the large dilations first, the encoders the small ones.
+        dilations = config.dilations(level)
+        if config.reverse_decoder_dilation:
+            dilations = dilations[::-1]
+        layers: list[nn.Module] = [nn.Conv1d(config.emb_width, widths[-1], 3, 1, 1)]
+        widths_out = [config.emb_width, *widths[:-1]]
+        for stride, width, width_out in reversed(
+            list(zip(strides, widths, widths_out, strict=True))
+        ):
+            stack = ResidualStack(width, dilations, config.m_conv, config.res_scale)
+            layers.append(nn.Sequential(stack, _up(width, width_out, stride)))
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.model(x)
+        return out
+
+
+class Encoder(nn.Module):
+    """Tensor[B, 1, T] -> Tensor[B, emb, T / hop] for one level."""
+
+    def __init__(self, config: VQVAEConfig, level: int) -> None:
+        super().__init__()
+        blocks = zip(config.block_strides(level), config.level_widths(level), strict=True)
+        self.level_blocks = nn.ModuleList(
+            _EncoderBlock(config, level, strides, widths, 1 if i == 0 else config.emb_width)
+            for i, (strides, widths) in enumerate(blocks)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.level_blocks:
+            x = block(x)
+        return x
+
+
+class Decoder(nn.Module):
+    """Tensor[B, emb, T / hop] -> Tensor[B, 1, T] for one level."""
+
+    def __init__(self, config: VQVAEConfig, level: int) -> None:
+        super().__init__()
+        blocks = zip(config.block_strides(level), config.level_widths(level), strict=True)
+        self.level_blocks = nn.ModuleList(
+            _DecoderBlock(config, level, strides, widths) for strides, widths in blocks
+        )
+        self.out = nn.Conv1d(config.emb_width, 1, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in reversed(self.level_blocks):
+            x = block(x)
+        out: Tensor = self.out(x)
+        return out
+
+
+class RestartRandomness(Protocol):
+    """Where the codebook's random choices come from, so that a run can be repeated."""
+
+    def permutation(self, n: int) -> Tensor:
+        """Tensor[n] (or its first codebook_size entries) of a random order of 0..n-1."""
+
+    def normal(self, rows: int, width: int) -> Tensor:
+        """Tensor[rows, width] of N(0, 1)."""
+
+
+class TorchRandomness:
+    """The default randomness: torch's global generator."""
+
+    def permutation(self, n: int) -> Tensor:
+        return torch.randperm(n)
+
+    def normal(self, rows: int, width: int) -> Tensor:
+        return torch.randn(rows, width)
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """What the codebook made of encoder outputs. Losses and metrics are scalars."""
+
+    codes: Tensor
+    """Tensor[B, T] int64."""
+    vectors: Tensor
+    """Tensor[B, emb, T], gradients passed straight through to the encoder."""
+    commit_loss: Tensor
+    fit: Tensor
+    """Mean squared distance to the nearest code."""
+    prenorm: Tensor
+    """Standard deviation of the encoder's outputs."""
+    update: dict[str, Tensor]
+    """entropy (nats), used_curr, usage (codes alive), dk; empty without an update."""
+
+
+class Codebook(nn.Module):
+    """Exponential-moving-average k-means codes with random restarts (paper, section 3).
+
+    A code whose moving count falls below `threshold` is replaced by a vector of the batch.
+    `k` alone is saved; `restore` rebuilds the moving sums from it.
+    """
+
+    k: Tensor
+    k_sum: Tensor
+    k_elem: Tensor
+
+    def __init__(self, size: int, width: int, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.threshold = 1.0
+        self.initialised = False
+        self.register_buffer("k", torch.zeros(size, width))
+        self.register_buffer("k_sum", torch.zeros(size, width), persistent=False)
+        self.register_buffer("k_elem", torch.zeros(size), persistent=False)
+
+    def restore(self, num_tokens: int | None = None, threshold: float = 1.0) -> None:
+        """Rebuild the moving sums, as if each code had been used num_tokens / size times."""
+        expected = 1.0 if num_tokens is None else num_tokens / len(self.k)
+        self.k_sum = self.k.clone() * expected
+        self.k_elem = torch.full_like(self.k_elem, expected)
+        self.threshold = threshold
+        self.initialised = True
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Nearest codes: Tensor[B, emb, T] -> Tensor[B, T] int64."""
+        batch, _, length = x.shape
+        codes, _ = self._nearest(_rows(x))
+        return codes.view(batch, length)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Tensor[B, T] -> Tensor[B, emb, T]."""
+        return F.embedding(codes, self.k).transpose(1, 2)
+
+    def forward(
+        self, x: Tensor, update: bool = False, randomness: RestartRandomness | None = None
+    ) -> Quantised:
+        """Quantise Tensor[B, emb, T]; with `update`, move the codes towards the data."""
+        batch, _, length = x.shape
+        rows = _rows(x)
+        random = randomness or TorchRandomness()
+        prenorm = (rows - rows.mean()).norm() / math.sqrt(rows.numel())
+        with torch.no_grad():
+            if update and not self.initialised:
+                self._initialise(rows, random)
+            codes, least = self._nearest(rows)
+            nearest = F.embedding(codes, self.k)
+            metrics = self._update(rows, codes, random) if update else {}
+        commit = (nearest - rows).square().sum() / rows.numel()
+        straight = rows + (nearest - rows).detach()
+        return Quantised(
+            codes=codes.view(batch, length),
+            vectors=straight.view(batch, length, -1).transpose(1, 2),
+            commit_loss=commit,
+            fit=least.mean(),
+            prenorm=prenorm.detach(),
+            update=metrics,
+        )
+
+    def distances(self, rows: Tensor) -> Tensor:
+        """Squared distances Tensor[N, size] of vectors Tensor[N, emb] to every code."""
+        k = self.k.t()
+        return (
+            rows.square().sum(-1, keepdim=True)
+            - 2 * rows @ k
+            + k.square().sum(0, keepdim=True)
+        )
+
+    def _nearest(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        found = [self.distances(part).min(-1) for part in rows.split(_DISTANCE_ROWS)]
+        return torch.cat([f.indices for f in found]), torch.cat([f.values for f in found])
+
+    def _candidates(self, rows: Tensor, random: RestartRandomness) -> Tensor:
+        """Tensor[size, emb] of vectors drawn from the batch, repeated with noise if too few."""
+        size, width = self.k.shape
+        if len(rows) < size:
+            rows = rows.repeat(-(-size // len(rows)), 1)
+            noise = random.normal(len(rows), width).to(rows)
+            rows = rows + noise * (0.01 / math.sqrt(width))
+        order = random.permutation(len(rows))[:size]
+        return rows[order.to(rows.device)]
+
+    def _initialise(self, rows: Tensor, random: RestartRandomness) -> None:
+        self.k = self._candidates(rows, random)
+        self.restore(threshold=self.threshold)
+
+    def _update(self, rows: Tensor, codes: Tensor, random: RestartRandomness) -> dict[str, Tensor]:
+        size = len(self.k)
+        count = torch.bincount(codes, minlength=size).to(rows.dtype)
+        total = torch.zeros_like(self.k).index_add_(0, codes, rows.to(self.k.dtype))
+        candidates = self._candidates(rows, random)
+
+        old = self.k
+        self.k_sum = self.decay * self.k_sum + (1.0 - self.decay) * total
+        self.k_elem = self.decay * self.k_elem + (1.0 - self.decay) * count
+        alive = (self.k_elem >= self.threshold).unsqueeze(1)
+        self.k = torch.where(alive, self.k_sum / self.k_elem.unsqueeze(1), candidates)
+
+        share = count / count.sum()
+        return {
+            "entropy": -(share * (share + 1e-8).log()).sum(),
+            "used_curr": (count >= self.threshold).sum(),
+            "usage": alive.sum(),
+            "dk": (self.k - old).norm() / math.sqrt(old.numel()),
+        }
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Tensor[B, emb, T] -> Tensor[B T, emb]."""
+    return x.transpose(1, 2).reshape(-1, x.shape[1])
+
+
+class _Bottleneck(nn.Module):
+    """Holds the codebooks under the published key names."""
+
+    def __init__(self, config: VQVAEConfig) -> None:
+        super().__init__()
+        self.level_blocks = nn.ModuleList(
+            Codebook(config.codebook_size, config.emb_width, config.ema_decay)
+            for _ in range(config.levels)
+        )
+
+
+class VQVAE(nn.Module):
+    """All levels of the autoencoder.
+
+    `encode` and `decode` work in one pass; `encode_chunked` and `decode_chunked` give the same
+    numbers in bounded memory, for audio of any length.
+    """
+
+    def __init__(self, config: VQVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoders = nn.ModuleList(Encoder(config, level) for level in range(config.levels))
+        self.decoders = nn.ModuleList(Decoder(config, level) for level in range(config.levels))
+        self.bottleneck = _Bottleneck(config)
+
+    def codebook(self, level: int) -> Codebook:
+        codebook = self.bottleneck.level_blocks[level]
+        assert isinstance(codebook, Codebook)
+        return codebook
+
+    def encoder_output(self, audio: Tensor, level: int) -> Tensor:
+        """Tensor[B, T, C] -> Tensor[B, emb, T / hop], before quantising.
+
+        Several channels are averaged. T must be a multiple of the level's hop.
+        """
+        hop = self.config.hop_samples(level)
+        if audio.shape[1] % hop:
+            raise ValueError(f"{audio.shape[1]} samples are not a multiple of the hop, {hop}.")
+        out: Tensor = self.encoders[level](audio.mean(-1).unsqueeze(1))
+        return out
+
+    def encode(
+        self, audio: Tensor, start_level: int = 0, end_level: int | None = None
+    ) -> list[Tensor]:
+        """Tensor[B, T, C] in [-1, 1] -> codes Tensor[B, T / hop] of levels start to end - 1."""
+        levels = range(start_level, self.config.levels if end_level is None else end_level)
+        return [self.codebook(n).encode(self.encoder_output(audio, n)) for n in levels]
+
+    def decode(self, codes: Sequence[Tensor], start_level: int = 0) -> Tensor:
+        """Codes of levels `start_level` and up -> Tensor[B, T, 1].
+
+        As in the original only the codes of `start_level` itself, codes[0], are heard.
+        """
+        vectors = self.codebook(start_level).decode(codes[0])
+        audio: Tensor = self.decoders[start_level](vectors)
+        return audio.transpose(1, 2)
+
+    def encode_chunked(self, audio: Tensor, level: int, chunk_seconds: float = 10.0) -> Tensor:
+        """`encode` of one level in pieces: Tensor[B, T, C] -> Tensor[B, T / hop].
+
+        Each piece is encoded with as much audio on either side as a code can see.
+        """
+        hop = self.config.hop_samples(level)
+        halo = -(-self.config.encoder_receptive_samples(level) // (2 * hop)) + 1
+        total = audio.shape[1] // hop
+        if audio.shape[1] % hop:
+            raise ValueError(f"{audio.shape[1]} samples are not a multiple of the hop, {hop}.")
+
+        def piece(start: int, end: int) -> Tensor:
+            return self.encode(audio[:, start * hop : end * hop], level, level + 1)[0]
+
+        size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
+        return torch.cat(list(_with_halo(piece, total, size, halo, 1)), dim=1)
+
+    def decode_chunked(self, codes: Tensor, level: int, chunk_seconds: float = 10.0) -> Tensor:
+        """`decode` of one level in pieces: Tensor[B, T / hop] -> Tensor[B, T, 1]."""
+        hop = self.config.hop_samples(level)
+        size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
+        return torch.cat(list(self.decode_pieces(codes, level, size)), dim=1)
+
+    def decode_pieces(self, codes: Tensor, level: int, size_codes: int) -> Iterator[Tensor]:
+        """Audio of `size_codes` codes after the other, Tensor[B, size * hop, 1] each."""
+
+        def piece(start: int, end: int) -> Tensor:
+            return self.decode([codes[:, start:end]], level)
+
+        halo = self.config.decoder_halo_codes(level)
+        yield from _with_halo(
+            piece, codes.shape[1], size_codes, halo, self.config.hop_samples(level)
+        )
+
+
+def _with_halo(
+    piece: Callable[[int, int], Tensor], total: int, size: int, halo: int, scale: int
+) -> Iterator[Tensor]:
+    """piece(start, end) over [0, total) with a halo on either side that is cut off again.
+
+    `scale` is the number of output positions (dim 1) per input position.
+    """
+    for start in range(0, total, size):
+        end = min(start + size, total)
+        left, right = max(0, start - halo), min(total, end + halo)
+        out = piece(left, right)
+        yield out[:, (start - left) * scale : (end - left) * scale]
