@@ -1,0 +1,32 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from jukebox_studio.errors import JukeboxError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, replacing what was there; a failure leaves what was there.
+
+    Raises JukeboxError when it cannot be written: full disk, no folder, no permission.
+    """
+    # In the same folder, since only a rename within one file system replaces in a single step.
+    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            # Else a power cut after the rename could leave the new name on an empty file.
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise JukeboxError(
+            f"{path} could not be written: {error.strerror or error}. "
+            "Make room or choose another folder, and try again."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
