@@ -169,6 +169,8 @@ class LyricsConfig:
     """None: lyrics lead the codes in one sequence, in one merged vocabulary."""
     alignment_layer: int | None
     alignment_head: int | None
+    init_scale: float = field(default=0.7, compare=False)
+    """Of the lyric encoder, when training starts from nothing."""
 
 
 @dataclass(frozen=True)

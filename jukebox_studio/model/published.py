@@ -1,4 +1,4 @@
-"""From the hyper-parameters stored in the original's checkpoints to our configurations. No torch."""
+"""From hyper-parameters stored in the original's checkpoints to our configurations. No torch."""
 
 from __future__ import annotations
 
@@ -92,6 +92,7 @@ def prior_config(name: str, hps: Hps, vqvae: VQVAEConfig) -> PriorConfig:
             encoder=encoder,
             alignment_layer=hps["alignment_layer"],
             alignment_head=hps["alignment_head"],
+            init_scale=hps["prime_init_scale"],
         )
     conditioner = None
     if not top:

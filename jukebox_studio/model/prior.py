@@ -1,0 +1,532 @@
+"""Priors and upsamplers: an autoregressive transformer over one level's codes (paper, section 4).
+
+Module names are the keys of the published checkpoints (after stripping `module.`), in their order.
+
+Letters in the comments: B batch, T codes of a window, N lyric tokens, W width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from jukebox_studio.model.config import (
+    ConditionerConfig,
+    LabelConfig,
+    LyricsConfig,
+    PriorConfig,
+    TransformerConfig,
+)
+from jukebox_studio.model.transformer import Conv1D, LayerNorm, Transformer
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The label vectors of a batch, taken apart. int64."""
+
+    total_length: Tensor
+    """Tensor[B, 1], samples"""
+    offset: Tensor
+    """Tensor[B, 1], samples"""
+    sample_length: Tensor
+    """Tensor[B, 1], samples"""
+    artist: Tensor
+    """Tensor[B, 1]"""
+    genres: Tensor
+    """Tensor[B, max_genres], -1 where unused"""
+    lyric_tokens: Tensor
+    """Tensor[B, N], N = 0 for models without lyrics"""
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What a window is conditioned on besides its codes and lyrics."""
+
+    x_cond: Tensor | None
+    """Tensor[B, T, W], added where the code is predicted; None is zeros"""
+    y_cond: Tensor | None
+    """Tensor[B, 1, W], stands at the first position; None where a start token is learned"""
+
+
+@dataclass(frozen=True)
+class PriorLoss:
+    """Bits per token. `total` is what training minimises."""
+
+    total: Tensor
+    codes: Tensor
+    lyrics: Tensor
+
+
+class PositionEmbedding(nn.Module):
+    def __init__(self, positions: int, width: int, init_scale: float) -> None:
+        super().__init__()
+        self.pos_emb = nn.Parameter(torch.empty(positions, width))
+        nn.init.normal_(self.pos_emb, std=0.01 * init_scale)
+
+
+class Autoregressive(nn.Module):
+    """Embedding, shift by one, stack, head.
+
+    head: "tied" shares the embedding's weight, and adds the conditioning again after the stack;
+    "own" does neither; None returns the stack's output (the lyric encoder).
+    """
+
+    def __init__(
+        self,
+        config: TransformerConfig,
+        *,
+        positions: int,
+        vocabulary: int,
+        start_token: bool,
+        head: str | None,
+        lyric_positions: int,
+        init_scale: float,
+    ) -> None:
+        super().__init__()
+        width = config.width
+        if start_token:
+            self.start_token = nn.Parameter(torch.empty(1, width))
+            nn.init.normal_(self.start_token, std=0.01 * init_scale)
+        self.x_emb = nn.Embedding(vocabulary, width)
+        nn.init.normal_(self.x_emb.weight, std=0.02 * init_scale)
+        self.pos_emb = PositionEmbedding(positions, width, init_scale)
+        self.transformer = Transformer(
+            config, positions, lyric_positions=lyric_positions, init_scale=init_scale
+        )
+        self.conditions_output = head == "tied"
+        if head is not None:
+            self.x_out = nn.Linear(width, vocabulary, bias=False)
+            nn.init.normal_(self.x_out.weight, std=0.02 * init_scale)
+        if head == "tied":
+            self.x_out.weight = self.x_emb.weight
+
+    def embed(self, ids: Tensor, x_cond: Tensor | None, y_cond: Tensor | None) -> Tensor:
+        """Input of the stack: the embedding of the token *before* each position, and the rest.
+
+        ids: Tensor[B, T], x_cond: Tensor[B, T, W] | None, y_cond: Tensor[B, 1, W] | None
+        -> Tensor[B, T, W]
+        """
+        # The shift reaches the conditioning of no position: x_cond[t] belongs to the token
+        # predicted at t, not to the one fed in.
+        first = self.first(len(ids), y_cond)
+        x = torch.cat([first, self.x_emb(ids[:, :-1])], dim=1)
+        x = x + self.pos_emb.pos_emb[: ids.shape[1]]
+        return x if x_cond is None else x + x_cond
+
+    def first(self, batch: int, y_cond: Tensor | None) -> Tensor:
+        """What is fed in before any token: Tensor[B, 1, W]."""
+        if hasattr(self, "start_token"):
+            return self.start_token.expand(batch, 1, -1)
+        if y_cond is None:
+            raise ValueError("This model is conditioned on labels, but none were given.")
+        return y_cond
+
+    def logits(self, h: Tensor, x_cond: Tensor | None) -> Tensor:
+        """Tensor[B, T, W] -> Tensor[B, T, V]."""
+        if self.conditions_output and x_cond is not None:
+            h = h + x_cond
+        return self.x_out(h)
+
+    def forward(
+        self,
+        ids: Tensor,
+        x_cond: Tensor | None = None,
+        y_cond: Tensor | None = None,
+        encoder_kv: Tensor | None = None,
+    ) -> Tensor:
+        """Tensor[B, T] -> logits Tensor[B, T, V]."""
+        h = self.transformer(self.embed(ids, x_cond, y_cond), encoder_kv)
+        return self.logits(h, x_cond)
+
+
+class Table(nn.Module):
+    """An embedding under the key `emb.weight`, as the checkpoints have it."""
+
+    def __init__(self, bins: int, width: int, init_scale: float) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(bins, width)
+        nn.init.normal_(self.emb.weight, std=0.01 * init_scale)
+
+    def forward(self, index: Tensor) -> Tensor:
+        """int64 Tensor[B, K] -> Tensor[B, K, W]."""
+        return self.emb(index)
+
+
+class LabelConditioner(nn.Module):
+    """Artist and bag of genres as one vector; at the top level also the place in time."""
+
+    def __init__(self, config: LabelConfig, prior: PriorConfig) -> None:
+        super().__init__()
+        width, scale = prior.transformer.width, prior.init_scale
+        self.bow_genre_emb = Table(config.genre_bins, width, scale)
+        self.artist_emb = Table(config.artist_bins, width, scale)
+        self.t_bins = config.t_bins
+        self.n_ctx = prior.n_ctx
+        if config.t_bins is not None:
+            assert config.min_duration_seconds is not None
+            assert config.max_duration_seconds is not None
+            # Python floats, rounded to float32 only when they meet a tensor, as in the original
+            self.min_samples = config.min_duration_seconds * prior.sample_rate_hz
+            self.max_samples = config.max_duration_seconds * prior.sample_rate_hz
+            self.total_length_emb = Table(config.t_bins, width, scale)
+            self.absolute_pos_emb = Table(config.t_bins, width, scale)
+            self.relative_pos_emb = Table(config.t_bins, width, scale)
+
+    def style(self, artist: Tensor, genres: Tensor) -> Tensor:
+        """Tensor[B, 1], Tensor[B, G] padded with -1 -> Tensor[B, 1, W]: genre sum plus artist."""
+        present = (genres >= 0).unsqueeze(2)
+        genre = (self.bow_genre_emb(genres.clamp(min=0)) * present).sum(dim=1, keepdim=True)
+        return genre + self.artist_emb(artist)
+
+    def timing(self, labels: Labels) -> Tensor | None:
+        """Tensor[B, T, W], or None below the top level."""
+        if self.t_bins is None:
+            return None
+        total, absolute, relative = timing_bins(
+            labels.total_length,
+            labels.offset,
+            labels.sample_length,
+            n_ctx=self.n_ctx,
+            t_bins=self.t_bins,
+            min_samples=self.min_samples,
+            max_samples=self.max_samples,
+        )
+        where = self.total_length_emb(total) + self.absolute_pos_emb(absolute)
+        return where + self.relative_pos_emb(relative)
+
+
+def timing_bins(
+    total_length: Tensor,
+    offset: Tensor,
+    sample_length: Tensor,
+    *,
+    n_ctx: int,
+    t_bins: int,
+    min_samples: float,
+    max_samples: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Bins of the total length Tensor[B, 1], and of each position's time Tensor[B, n_ctx], twice:
+    absolute, and relative to the total length.
+
+    Inputs are int64 Tensor[B, 1] in samples. All arithmetic is float32 in the original's order, as
+    a bin may depend on the last bit. Raises ValueError where a value falls outside its range.
+    """
+    end = offset + sample_length
+
+    def bins(start: Tensor, stop: Tensor | None, low: float, high: float) -> Tensor:
+        start = start.float()
+        known = (start >= low) & (start < high)
+        position = start
+        if stop is not None:
+            stop = stop.float()
+            known &= (stop > low) & (stop <= high)
+            steps = torch.arange(n_ctx, dtype=torch.float32, device=start.device) / n_ctx
+            position = start + (stop - start) * steps
+        index = (t_bins * ((position - low) / (high - low))).floor().long()
+        # A position inside the range can still round up to the bin after the last.
+        if not bool((known & (index >= 0) & (index < t_bins)).all()):
+            raise ValueError(
+                f"A time lies outside its range: totals {total_length.flatten().tolist()}, offsets "
+                f"{offset.flatten().tolist()}, lengths {sample_length.flatten().tolist()} samples; "
+                f"totals from {min_samples:g} up to {max_samples:g} are known."
+            )
+        return index
+
+    total = bins(total_length, None, min_samples, max_samples)
+    absolute = bins(offset, end, 0.0, max_samples)
+    relative = bins(offset / total_length, (end / total_length).clamp(0.0, 1.0), 0.0, 1.0)
+    return total, absolute, relative
+
+
+class DilatedResidual(nn.Module):
+    """x + scale conv1(relu(conv3(relu(x)))), the 3-wide convolution dilated."""
+
+    def __init__(self, width: int, state: int, dilation: int, res_scale: float) -> None:
+        super().__init__()
+        self.res_scale = res_scale
+        self.model = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv1d(width, state, 3, padding=dilation, dilation=dilation),
+            nn.ReLU(),
+            nn.Conv1d(state, width, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tensor[B, W, T] -> Tensor[B, W, T]."""
+        return x + self.res_scale * self.model(x)
+
+
+class DilatedStack(nn.Module):
+    """Residual blocks with dilation growth^(d % cycle), *not* reversed as in the VQ-VAE decoder."""
+
+    def __init__(self, config: ConditionerConfig) -> None:
+        super().__init__()
+        cycle = config.dilation_cycle or config.depth
+        scale = 1.0 / math.sqrt(config.depth) if config.res_scale else 1.0
+        state = int(config.m_conv * config.width)
+        self.blocks = nn.ModuleList(
+            DilatedResidual(config.width, state, config.dilation_growth ** (d % cycle), scale)
+            for d in range(config.depth)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tensor[B, W, T] -> Tensor[B, W, T]."""
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class UpsamplingNet(nn.Module):
+    """From the embedded codes above to this level's rate: one stage per stride."""
+
+    def __init__(self, config: ConditionerConfig, width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv1d(width, config.width, 3, padding=1)]
+        for i, stride in enumerate(config.strides):
+            out = width if i == len(config.strides) - 1 else config.width
+            up = nn.ConvTranspose1d(config.width, out, 2 * stride, stride, padding=stride // 2)
+            layers.append(nn.Sequential(DilatedStack(config), up))
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tensor[B, W, T above] -> Tensor[B, W, T]."""
+        return self.model(x)
+
+
+class Conditioner(nn.Module):
+    """Codes of the level above as conditioning of each position (paper, section 4.2)."""
+
+    def __init__(
+        self, config: ConditionerConfig, width: int, vocabulary: int, init_scale: float
+    ) -> None:
+        super().__init__()
+        self.x_emb = nn.Embedding(vocabulary, width)
+        nn.init.normal_(self.x_emb.weight, std=0.02 * init_scale)
+        self.cond = UpsamplingNet(config, width)
+        self.ln = LayerNorm(width)
+
+    def forward(self, codes_above: Tensor) -> Tensor:
+        """Tensor[B, T above] -> Tensor[B, T, W]."""
+        # [B, T above, W] -> [B, W, T above] -> [B, W, T] -> [B, T, W]
+        return self.ln(self.cond(self.x_emb(codes_above).transpose(1, 2)).transpose(1, 2))
+
+
+class Prior(nn.Module):
+    """The top prior, or the upsampler of a lower level, with everything it is conditioned on.
+
+    `y` is the whole label vector, Tensor[B, len_y]: total length, offset, sample length (samples),
+    artist, genres padded with -1, lyric tokens. Lyric tokens given apart take precedence over those
+    in `y`. A forward pass takes one whole window of `config.n_ctx` codes.
+    """
+
+    def __init__(self, config: PriorConfig) -> None:
+        super().__init__()
+        self.config = config
+        stack, lyrics = config.transformer, config.lyrics
+        width = stack.width
+        if config.conditioner is not None:
+            # A list of one, because the checkpoints name it so
+            self.conditioner_blocks = nn.ModuleList(
+                [Conditioner(config.conditioner, width, config.codebook_size, config.init_scale)]
+            )
+        if config.labels is not None:
+            self.y_emb = LabelConditioner(config.labels, config)
+        if lyrics is not None and lyrics.encoder is not None:
+            self._add_lyric_encoder(lyrics, lyrics.encoder)
+        self.prior = Autoregressive(
+            stack,
+            positions=config.sequence_length,
+            vocabulary=config.sequence_vocabulary,
+            start_token=config.labels is None,
+            head="own" if config.untied_head else "tied",
+            lyric_positions=config.merged_lyrics.n_tokens if config.merged_lyrics else 0,
+            init_scale=config.init_scale,
+        )
+
+    def _add_lyric_encoder(self, lyrics: LyricsConfig, encoder: TransformerConfig) -> None:
+        width = self.config.transformer.width
+        self.prime_prior = Autoregressive(
+            encoder,
+            positions=lyrics.n_tokens,
+            vocabulary=lyrics.vocabulary_size,
+            start_token=True,
+            head=None,
+            lyric_positions=0,
+            init_scale=lyrics.init_scale,
+        )
+        self.prime_state_proj = Conv1D(encoder.width, width, lyrics.init_scale)
+        self.prime_state_ln = LayerNorm(width)
+        self.prime_x_out = nn.Linear(width, lyrics.vocabulary_size, bias=False)
+        nn.init.normal_(self.prime_x_out.weight, std=0.02 * lyrics.init_scale)
+
+    def split_labels(self, y: Tensor) -> Labels:
+        """The parts of Tensor[B, len_y]; ValueError where the length or a number does not fit."""
+        config = self.config.labels
+        if config is None:
+            raise ValueError(f"{self.config.name} has no labels.")
+        n_tokens = self.config.lyrics.n_tokens if self.config.lyrics else 0
+        expected = 4 + config.max_genres + n_tokens
+        if y.dim() != 2 or y.shape[1] != expected:
+            raise ValueError(f"Labels of {expected} numbers expected, got {tuple(y.shape)}.")
+        genres = y[:, 4 : 4 + config.max_genres]
+        if bool(((y[:, 3] < 0) | (y[:, 3] >= config.artist_bins)).any()):
+            artists = y[:, 3].tolist()
+            raise ValueError(f"Artists 0 to {config.artist_bins - 1} expected, got {artists}.")
+        if bool(((genres < -1) | (genres >= config.genre_bins)).any()):
+            raise ValueError(
+                f"Genres -1 to {config.genre_bins - 1} expected, got {genres.tolist()}."
+            )
+        tokens = y[:, 4 + config.max_genres :]
+        return Labels(y[:, 0:1], y[:, 1:2], y[:, 2:3], y[:, 3:4], genres, tokens)
+
+    def conditioning(
+        self, y: Tensor | None, codes_above: Tensor | None, style: Tensor | None = None
+    ) -> Conditioning:
+        """The conditioning of a window.
+
+        y: Tensor[B, len_y] | None, codes_above: Tensor[B, n_ctx / ratio] | None.
+        style: Tensor[B, 1, W] in place of the labels' own artist and genre embedding.
+        """
+        x_cond, y_cond = None, None
+        if self.config.labels is not None:
+            if y is None:
+                raise ValueError(f"{self.config.name} needs labels.")
+            labels = self.split_labels(y)
+            x_cond = self.y_emb.timing(labels)
+            y_cond = self.y_emb.style(labels.artist, labels.genres) if style is None else style
+        if self.config.conditioner is not None:
+            expected = self.config.n_ctx // self.config.conditioner.codes_per_code_above
+            if codes_above is None or codes_above.shape[1] != expected:
+                raise ValueError(f"{self.config.name} needs {expected} codes of the level above.")
+            x_cond = self.conditioner_blocks[0](codes_above)
+        return Conditioning(x_cond, y_cond)
+
+    def encode_lyrics(self, lyric_tokens: Tensor) -> Tensor:
+        """Tensor[B, N] -> Tensor[B, N, W]; only for models with a lyric encoder of their own."""
+        encoder = self.prime_prior
+        h = encoder.transformer(encoder.embed(lyric_tokens, None, None))
+        return self.prime_state_ln(self.prime_state_proj(h))
+
+    def encoder_kv(self, lyric_tokens: Tensor | None) -> Tensor | None:
+        """`encode_lyrics` where there is an encoder: Tensor[B, N, W]; else None."""
+        if self.config.lyrics is None or self.config.lyrics.encoder is None:
+            return None
+        assert lyric_tokens is not None
+        return self.encode_lyrics(lyric_tokens)
+
+    def lyric_tokens(self, y: Tensor | None, lyric_tokens: Tensor | None) -> Tensor | None:
+        """Tensor[B, N], given or out of the labels; None for models without lyrics."""
+        if self.config.lyrics is None:
+            return None
+        if lyric_tokens is not None:
+            return lyric_tokens
+        if y is None:
+            raise ValueError(f"{self.config.name} needs lyrics.")
+        return self.split_labels(y).lyric_tokens
+
+    def sequence(self, codes: Tensor, lyric_tokens: Tensor | None) -> Tensor:
+        """Ids of the transformer: Tensor[B, T] -> Tensor[B, (N +) T].
+
+        Where lyrics share the sequence they come first, and codes follow in the vocabulary.
+        """
+        merged = self.config.merged_lyrics
+        if merged is None:
+            return codes
+        assert lyric_tokens is not None
+        return torch.cat([lyric_tokens, codes + merged.vocabulary_size], dim=1)
+
+    def sequence_conditioning(self, conditioning: Conditioning) -> Tensor | None:
+        """x_cond for all positions, Tensor[B, (N +) T, W]: zeros over merged lyrics."""
+        x_cond, merged = conditioning.x_cond, self.config.merged_lyrics
+        if x_cond is None or merged is None:
+            return x_cond
+        return F.pad(x_cond, (0, 0, merged.n_tokens, 0))
+
+    def forward(
+        self,
+        codes: Tensor,
+        y: Tensor | None = None,
+        codes_above: Tensor | None = None,
+        lyric_tokens: Tensor | None = None,
+        style: Tensor | None = None,
+    ) -> Tensor:
+        """Tensor[B, n_ctx] -> logits Tensor[B, (N +) n_ctx, V] over the whole vocabulary."""
+        tokens = self.lyric_tokens(y, lyric_tokens)
+        conditioning = self.conditioning(y, codes_above, style)
+        return self._logits(codes, conditioning, tokens, self.encoder_kv(tokens))
+
+    def _logits(
+        self,
+        codes: Tensor,
+        conditioning: Conditioning,
+        lyric_tokens: Tensor | None,
+        encoder_kv: Tensor | None,
+    ) -> Tensor:
+        if codes.shape[1] != self.config.n_ctx:
+            raise ValueError(
+                f"A window of {self.config.n_ctx} codes expected, got {codes.shape[1]}."
+            )
+        ids = self.sequence(codes, lyric_tokens)
+        x_cond = self.sequence_conditioning(conditioning)
+        return self.prior(ids, x_cond, conditioning.y_cond, encoder_kv)
+
+    def loss(
+        self,
+        codes: Tensor,
+        y: Tensor | None = None,
+        codes_above: Tensor | None = None,
+        lyric_tokens: Tensor | None = None,
+    ) -> PriorLoss:
+        """Cross-entropies in bits per token of one batch of windows, differentiable.
+
+        total = (fraction x lyrics x N + codes x T) / (N + T): lyrics are learned too, at a weight.
+        """
+        lyrics, length = self.config.lyrics, codes.shape[1]
+        tokens = self.lyric_tokens(y, lyric_tokens)
+        encoder_kv = self.encoder_kv(tokens)
+        logits = self._logits(codes, self.conditioning(y, codes_above), tokens, encoder_kv)
+        ids = self.sequence(codes, tokens)
+        code_bits = _bits(logits[:, -length:], ids[:, -length:])
+        if lyrics is None or tokens is None:
+            return PriorLoss(code_bits, code_bits, torch.zeros_like(code_bits))
+        n = lyrics.n_tokens
+        lyric_logits = logits[:, :n] if encoder_kv is None else self.prime_x_out(encoder_kv)
+        lyric_bits = _bits(lyric_logits, tokens)
+        total = (lyrics.loss_fraction * lyric_bits * n + code_bits * length) / (n + length)
+        return PriorLoss(total, code_bits, lyric_bits)
+
+    @torch.no_grad()
+    def attention_weights(
+        self,
+        codes: Tensor,
+        y: Tensor | None = None,
+        codes_above: Tensor | None = None,
+        lyric_tokens: Tensor | None = None,
+        *,
+        layers: Collection[int],
+    ) -> dict[int, Tensor]:
+        """How much each code looks at each lyric token: {layer: Tensor[B, heads, n_ctx, N]}.
+
+        The layers must be ones that look at lyrics (kinds LYRICS and PRIME). Used for lyric
+        alignment (paper, section 5.3). Raises ValueError for other layers.
+        """
+        tokens = self.lyric_tokens(y, lyric_tokens)
+        if tokens is None:
+            raise ValueError(f"{self.config.name} knows no lyrics.")
+        conditioning = self.conditioning(y, codes_above)
+        x = self.prior.embed(
+            self.sequence(codes, tokens),
+            self.sequence_conditioning(conditioning),
+            conditioning.y_cond,
+        )
+        return self.prior.transformer.attention_weights(x, self.encoder_kv(tokens), layers)
+
+
+def _bits(logits: Tensor, ids: Tensor) -> Tensor:
+    """Mean cross-entropy of Tensor[B, T, V] against Tensor[B, T], in bits."""
+    return F.cross_entropy(logits.float().flatten(0, 1), ids.flatten()) / math.log(2)
