@@ -1,0 +1,335 @@
+"""Sampling one code at a time with cached keys and values, and whole windows of it.
+
+Reproduces the full pass of model/prior.py. Every cache is allocated once, at its final size, and
+each attention kind keeps only what it can still look at:
+
+| kind | kept | shape |
+| --- | --- | --- |
+| own block | the current row | [2, B, H, L, D] |
+| column | everything, one column in one piece | [L, 2, B, H, R, D] |
+| previous block | the current row and the one before, taking turns | [2, 2, B, H, L, D] |
+| dense | everything | [2, B, H, T, D] |
+| prime | the first positions | [2, B, H, P, D] |
+| lyrics | the encoder's keys and values, computed once | [2, B, H, N, D] |
+
+The leading 2 of each (after the column or turn) is keys and values. Letters: B batch, T positions,
+H heads, D head size, S = H D, R rows of L positions, N lyric tokens, W width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from jukebox_studio.model.config import BLOCK, COLUMN, DENSE, LYRICS, PREVIOUS_BLOCK, PRIME
+from jukebox_studio.model.prior import Conditioning, Prior
+from jukebox_studio.model.transformer import Block, lyric_probabilities
+
+Pick = Callable[[Tensor, int], Tensor]
+"""(logits Tensor[B, V], position of the code in its window) -> ids int64 Tensor[B]"""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Codes of one sampled window, the given ones included."""
+
+    codes: Tensor
+    """int64 Tensor[B, K]"""
+    attention: Tensor | None
+    """Tensor[B, H, K, N]: what each code gave to each lyric token at the recorded layer"""
+
+
+class Decoder:
+    """Feeds a prior one position at a time. Not thread-safe; one window per decoder.
+
+    Ids are those of the transformer's sequence (`Prior.sequence`): where lyrics share it, they are
+    fed first and codes are shifted behind them.
+    """
+
+    @torch.no_grad()
+    def __init__(
+        self,
+        prior: Prior,
+        batch_size: int,
+        conditioning: Conditioning,
+        encoder_kv: Tensor | None = None,
+        record_layer: int | None = None,
+    ) -> None:
+        self.position = 0
+        """How many positions have been fed."""
+        self._stack = prior.prior
+        self._positions = prior.config.sequence_length
+        self._x_cond = prior.sequence_conditioning(conditioning)
+        self._first = self._stack.first(batch_size, conditioning.y_cond)
+        self._layers = [
+            _Layer(block, batch_size, self._positions, encoder_kv)
+            for block in self._stack.transformer._attn_mods
+            if isinstance(block, Block)
+        ]
+        self._recorder: _Recorder | None = None
+        if record_layer is not None:
+            lyrics = prior.config.lyrics
+            if lyrics is None:
+                raise ValueError(f"{prior.config.name} knows no lyrics.")
+            self._recorder = _Recorder(self._layers[record_layer], self._positions, lyrics.n_tokens)
+            self._layers[record_layer].recorder = self._recorder
+
+    @property
+    def recorded(self) -> Tensor:
+        """Tensor[B, H, T, N]: weights of all positions fed so far, zeros for the others."""
+        if self._recorder is None:
+            raise ValueError("This decoder was not asked to record attention.")
+        return self._recorder.weights
+
+    @torch.inference_mode()
+    def prime(self, ids: Tensor, chunk_size: int = 256) -> None:
+        """Feeds the first k positions, so that `step(ids[:, -1])` then predicts position k.
+
+        ids: Tensor[B, k], k at least 1: the tokens *at* positions 0 to k - 1, the last of which is
+        not fed yet. Only a fresh decoder can be primed; ValueError otherwise.
+        """
+        if self.position != 0:
+            raise ValueError(f"{self.position} positions were fed already.")
+        if chunk_size < 1:
+            raise ValueError(f"A chunk holds at least one position, not {chunk_size}.")
+        for start in range(0, ids.shape[1], chunk_size):
+            end = min(start + chunk_size, ids.shape[1])
+            tokens = self._stack.x_emb(ids[:, max(start - 1, 0) : end - 1])
+            self._feed(torch.cat([self._first, tokens], dim=1) if start == 0 else tokens)
+
+    @torch.inference_mode()
+    def step(self, last: Tensor | None) -> Tensor:
+        """Logits Tensor[B, V] of the next position, given Tensor[B], the token before it.
+
+        `last` is None at the very first position only.
+        """
+        if (last is None) != (self.position == 0):
+            raise ValueError("The first step takes no token, every other takes the one before it.")
+        if last is None:
+            x = self._first
+        else:
+            # [B] -> [B, 1, W]
+            x = self._stack.x_emb(last).unsqueeze(1)
+        return self._head(self._feed(x))
+
+    def _feed(self, x: Tensor) -> Tensor:
+        """Embedded tokens Tensor[B, n, W] -> output of the stack at those n positions."""
+        start, end = self.position, self.position + x.shape[1]
+        if end > self._positions:
+            raise ValueError(f"A window has {self._positions} positions; {end} were asked for.")
+        x = x + self._stack.pos_emb.pos_emb[start:end]
+        if self._x_cond is not None:
+            x += self._x_cond[:, start:end]
+        for layer in self._layers:
+            x = layer(x, start)
+        self.position = end
+        return x
+
+    def _head(self, h: Tensor) -> Tensor:
+        """Tensor[B, 1, W] at the position just fed -> Tensor[B, V]."""
+        x_cond = self._x_cond
+        here = None if x_cond is None else x_cond[:, self.position - 1 : self.position]
+        return self._stack.logits(h, here).squeeze(1)
+
+
+class _Layer:
+    """One block with its cache. Weights are looked up once, not at every step."""
+
+    def __init__(self, block: Block, batch: int, positions: int, encoder_kv: Tensor | None) -> None:
+        attn = block.attn
+        self.kind = attn.kind
+        self.heads = attn.heads
+        self.block_length = attn.block_length
+        self.res_scale = block.res_scale
+        self.recorder: _Recorder | None = None
+        self.ln_0, self.ln_1 = block.ln_0, block.ln_1
+        self.qkv_w, self.qkv_b = attn.c_attn.w.detach(), attn.c_attn.b.detach()
+        self.out_w, self.out_b = attn.c_proj.w.detach(), attn.c_proj.b.detach()
+        self.fc_w, self.fc_b = block.mlp.c_fc.w.detach(), block.mlp.c_fc.b.detach()
+        self.proj_w, self.proj_b = block.mlp.c_proj.w.detach(), block.mlp.c_proj.b.detach()
+        state = self.out_w.shape[0]
+        self.head_size = state // self.heads
+        self.prime_positions = min(attn.prime_positions, positions)
+        if self.kind == LYRICS:
+            if encoder_kv is None:
+                raise ValueError("A layer attends to the lyrics, but none were encoded.")
+            # [B, N, 2 S] -> [B, N, 2, H, D] -> [2, B, H, N, D]
+            kv = attn.c_enc_kv(encoder_kv).detach()
+            kv = kv.unflatten(2, (2, self.heads, self.head_size)).permute(2, 0, 3, 1, 4)
+            self.cache = kv.contiguous()
+            return
+        length, rows = self.block_length, positions // self.block_length
+        lead, kept = {
+            BLOCK: ((), length),
+            COLUMN: ((length,), rows),
+            PREVIOUS_BLOCK: ((2,), length),
+            DENSE: ((), positions),
+            PRIME: ((), self.prime_positions),
+        }[self.kind]
+        shape = (*lead, 2, batch, self.heads, kept, self.head_size)
+        self.cache = torch.zeros(shape, dtype=self.qkv_w.dtype, device=self.qkv_w.device)
+
+    def __call__(self, x: Tensor, start: int) -> Tensor:
+        """Tensor[B, n, W], the positions from `start` on -> Tensor[B, n, W]."""
+        batch, n, width = x.shape
+        flat = x.view(batch * n, width)
+        qkv = torch.addmm(self.qkv_b, self.ln_0(flat), self.qkv_w)
+        # [B n, S or 3 S] -> [B, n, 1 or 3, H, D] -> [1 or 3, B, H, n, D]
+        qkv = qkv.view(batch, n, -1, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
+        mixed = self._attend(qkv[0], qkv[1:], start)
+        # [B, H, n, D] -> [B n, S]
+        mixed = mixed.transpose(1, 2).reshape(batch * n, -1)
+        a = torch.addmm(self.out_b, mixed, self.out_w)
+        hidden = torch.addmm(self.fc_b, self.ln_1(flat + a), self.fc_w)
+        m = torch.addmm(self.proj_b, torch.sigmoid(1.702 * hidden).mul_(hidden), self.proj_w)
+        if self.res_scale == 1.0:
+            return (flat + a).add_(m).view(batch, n, width)
+        return torch.add(flat, a + m, alpha=self.res_scale).view(batch, n, width)
+
+    def _attend(self, q: Tensor, kv: Tensor, start: int) -> Tensor:
+        """q [B, H, n, D] and kv [2, B, H, n, D] (not for LYRICS) -> [B, H, n, D]."""
+        n = q.shape[2]
+        if self.kind == LYRICS:
+            if self.recorder is not None:
+                self.recorder.keep(q, self.cache[0], start)
+            return _softmax_mix(q, self.cache[0], self.cache[1])
+        if self.kind == DENSE:
+            self.cache[:, :, :, start : start + n] = kv
+            k, v = self.cache[:, :, :, : start + n].unbind(0)
+            return _softmax_mix(q, k, v, _seen(n, start + n, start, q.device))
+        if self.kind == PRIME:
+            end = min(start + n, self.prime_positions)
+            if start < end:
+                self.cache[:, :, :, start:end] = kv[:, :, :, : end - start]
+            k, v = self.cache[:, :, :, :end].unbind(0)
+            if self.recorder is not None:
+                self.recorder.keep(q, k, start)
+            return _softmax_mix(q, k, v, _seen(n, end, start, q.device))
+        # The others think in rows: one piece per row that these positions touch.
+        pieces, at = [], 0
+        while at < n:
+            row, column = divmod(start + at, self.block_length)
+            size = min(self.block_length - column, n - at)
+            piece = slice(at, at + size)
+            pieces.append(self._attend_row(q[:, :, piece], kv[:, :, :, piece], row, column))
+            at += size
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=2)
+
+    def _attend_row(self, q: Tensor, kv: Tensor, row: int, column: int) -> Tensor:
+        """As _attend, for positions of one row, from `column` on."""
+        n = q.shape[2]
+        columns = slice(column, column + n)
+        if self.kind == BLOCK:
+            self.cache[:, :, :, columns] = kv
+            k, v = self.cache[:, :, :, : column + n].unbind(0)
+            return _softmax_mix(q, k, v, _seen(n, column + n, column, q.device))
+        if self.kind == PREVIOUS_BLOCK:
+            self.cache[row % 2, :, :, :, columns] = kv
+            if row == 0:
+                return torch.zeros_like(q)
+            k, v = self.cache[1 - row % 2]
+            return _softmax_mix(q, k, v)
+        # COLUMN: [2, B, H, n, D] -> [n, 2, B, H, D]; each column sees its own rows so far
+        self.cache[columns, :, :, :, row] = kv.permute(3, 0, 1, 2, 4)
+        k, v = self.cache[columns, :, :, :, : row + 1].unbind(1)
+        if n == 1:
+            return _softmax_mix(q, k[0], v[0])
+        # [n, B, H, 1, D] on [n, B, H, row + 1, D] -> [B, H, n, D]
+        out = _softmax_mix(q.permute(2, 0, 1, 3).unsqueeze(3), k, v)
+        return out.squeeze(3).permute(1, 2, 0, 3)
+
+
+class _Recorder:
+    """Keeps what each position gives to the lyrics in one layer."""
+
+    def __init__(self, layer: _Layer, positions: int, n_tokens: int) -> None:
+        if layer.kind not in (LYRICS, PRIME):
+            raise ValueError(f"Attention kind {layer.kind} does not look at the lyrics.")
+        batch = layer.cache.shape[1]
+        self.kind = layer.kind
+        self.n_tokens = n_tokens
+        self.weights = torch.zeros(
+            (batch, layer.heads, positions, n_tokens), device=layer.cache.device
+        )
+
+    def keep(self, q: Tensor, k: Tensor, start: int) -> None:
+        """q [B, H, n, D] at `start` on k [B, H, at least N seen so far, D]."""
+        n, known = q.shape[2], k.shape[2]
+        seen = None if self.kind == LYRICS else _seen(n, known, start, q.device)
+        tokens = min(known, self.n_tokens)
+        weights = lyric_probabilities(q, k, seen)[..., :tokens]
+        self.weights[:, :, start : start + n, :tokens] = weights
+
+
+def _softmax_mix(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tensor:
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+
+
+def _seen(n: int, keys: int, start: int, device: torch.device) -> Tensor | None:
+    """bool Tensor[n, keys]: position start + i sees keys 0 to start + i. None where all is seen."""
+    if n == 1 or start >= keys:
+        return None
+    return torch.ones(n, keys, dtype=torch.bool, device=device).tril(start)
+
+
+@torch.no_grad()
+def sample_window(
+    prior: Prior,
+    *,
+    y: Tensor | None = None,
+    codes_above: Tensor | None = None,
+    lyric_tokens: Tensor | None = None,
+    prime: Tensor,
+    pick: Pick,
+    sample_tokens: int | None = None,
+    chunk_size: int = 256,
+    record_attention_layer: int | None = None,
+    style: Tensor | None = None,
+) -> Window:
+    """Codes of one window, the first k of them given.
+
+    y, codes_above, lyric_tokens, style: as for Prior.forward. prime: int64 Tensor[B, k], k from 0.
+    sample_tokens: how many codes the window holds in the end, the given ones included; all
+    n_ctx of them by default.
+
+    pick chooses ids from the whole vocabulary. Where lyrics share it a lyric token may come out: it
+    is fed back as it is, and counts as code 0 in the result.
+
+    Raises ValueError where more codes are given or asked for than there is room for.
+    """
+    config = prior.config
+    batch, given = prime.shape
+    total = config.n_ctx if sample_tokens is None else sample_tokens
+    if not given <= total <= config.n_ctx:
+        raise ValueError(
+            f"A window of {config.name} holds {config.n_ctx} codes; {given} were given and {total} "
+            "asked for."
+        )
+    tokens = prior.lyric_tokens(y, lyric_tokens)
+    decoder = Decoder(
+        prior,
+        batch,
+        prior.conditioning(y, codes_above, style),
+        prior.encoder_kv(tokens),
+        record_layer=record_attention_layer,
+    )
+    ids = prior.sequence(prime, tokens)
+    last = None
+    if ids.shape[1] > 0:
+        decoder.prime(ids, chunk_size)
+        last = ids[:, -1]
+    shift = config.merged_lyrics.vocabulary_size if config.merged_lyrics else 0
+    codes = torch.empty((batch, total), dtype=torch.int64, device=prime.device)
+    codes[:, :given] = prime
+    for position in range(given, total):
+        last = pick(decoder.step(last), position)
+        codes[:, position] = (last - shift).clamp(min=0)
+    attention = None
+    if record_attention_layer is not None:
+        first = config.sequence_length - config.n_ctx
+        attention = decoder.recorded[:, :, first : first + total]
+    return Window(codes, attention)
