@@ -191,6 +191,9 @@ class Codebook(nn.Module):
         super().__init__()
         self.decay = decay
         self.threshold = 1.0
+        self.reset_sums = False
+        """Whether a restarted code forgets its old uses. The original's do not, so a code there
+        needs many uses to settle: fine for its batches, slow for a small one."""
         self.initialised = False
         self.register_buffer("k", torch.zeros(size, width))
         self.register_buffer("k_sum", torch.zeros(size, width), persistent=False)
@@ -242,11 +245,7 @@ class Codebook(nn.Module):
     def distances(self, rows: Tensor) -> Tensor:
         """Squared distances Tensor[N, size] of vectors Tensor[N, emb] to every code."""
         k = self.k.t()
-        return (
-            rows.square().sum(-1, keepdim=True)
-            - 2 * rows @ k
-            + k.square().sum(0, keepdim=True)
-        )
+        return rows.square().sum(-1, keepdim=True) - 2 * rows @ k + k.square().sum(0, keepdim=True)
 
     def _nearest(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         found = [self.distances(part).min(-1) for part in rows.split(_DISTANCE_ROWS)]
@@ -277,6 +276,9 @@ class Codebook(nn.Module):
         self.k_elem = self.decay * self.k_elem + (1.0 - self.decay) * count
         alive = (self.k_elem >= self.threshold).unsqueeze(1)
         self.k = torch.where(alive, self.k_sum / self.k_elem.unsqueeze(1), candidates)
+        if self.reset_sums:
+            self.k_sum = torch.where(alive, self.k_sum, candidates * self.threshold)
+            self.k_elem = torch.where(alive.squeeze(1), self.k_elem, self.threshold)
 
         share = count / count.sum()
         return {

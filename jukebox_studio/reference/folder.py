@@ -111,8 +111,8 @@ class Report:
             return
         error = np.abs(got - want)
         allowed = atol + rtol * np.abs(want)
-        ratio = np.where(allowed > 0, error / np.where(allowed > 0, allowed, 1), error * np.inf)
-        ratio = np.where(error == 0, 0.0, ratio)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(error == 0, 0.0, error / allowed)
         worst = int(np.argmax(np.nan_to_num(ratio, nan=np.inf)))
         passed = bool(np.all(error <= allowed))  # NaN compares false, so it fails
         deviation, tolerance = error.flat[worst], allowed.flat[worst]
