@@ -54,20 +54,12 @@ def normalize_artist(name: str, version: Version) -> str:
 
 
 def normalize_genre(name: str, version: Version) -> list[str]:
-    """The spellings of a genre: one name in v3, a bag of words in v2.
-
-    Two separators in a row leave an empty word between them, which is no genre: the original's
-    models saw it so in training.
-    """
+    """The spellings of a genre: one name in v3, a bag of words in v2."""
     return [name.lower()] if version == "v3" else _alphanumeric(name).split("_")
 
 
 def _alphanumeric(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "_", name.lower())
-
-
-def _collapsed(name: str) -> str:
-    return re.sub(r"_+", "_", name).strip("_")
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 @dataclass(frozen=True)
@@ -77,8 +69,6 @@ class LabelTables:
     version: Version
     artists: Mapping[str, int]
     genres: Mapping[str, int]
-    collapsed: bool = False
-    """The v2 names have no two underscores in a row and none at an end (Hugging Face files)."""
 
     @classmethod
     def from_text(cls, artists: Path, genres: Path, version: Version) -> LabelTables:
@@ -99,17 +89,14 @@ class LabelTables:
     def from_hugging_face(cls, folder: Path, version: Version) -> LabelTables:
         """Tables of one version from artists.json and genres.json, which hold both.
 
-        There the names of v2 end in `.v2` and have single underscores only. lyrics.json, where
-        present, is checked: its tokens must be the ones this package uses.
+        There the names of v2 end in `.v2`. Their lyrics.json is not needed: which token stands for
+        which character was fixed by training, see LYRIC_CHARACTERS.
 
         Raises JukeboxError for a missing file or one of another form.
         """
-        lyrics = folder / "lyrics.json"
-        if lyrics.exists():
-            _check_lyrics_json(lyrics)
         artists = _hugging_face_names(folder / "artists.json", version)
         genres = _hugging_face_names(folder / "genres.json", version)
-        return cls(version, artists, genres, collapsed=version == "v2")
+        return cls(version, artists, genres)
 
     @classmethod
     def from_json(cls, value: Any, source: str = "the label tables") -> LabelTables:
@@ -120,7 +107,7 @@ class LabelTables:
                 raise JukeboxError(f"{source}: version {version!r} is neither v2 nor v3.")
             artists = _checked_table(value["artists"], source)
             genres = _checked_table(value["genres"], source)
-            return cls(version, artists, genres, bool(value.get("collapsed", False)))
+            return cls(version, artists, genres)
         except (KeyError, TypeError, AttributeError) as error:
             raise JukeboxError(f"{source}: expected version, artists and genres.") from error
 
@@ -129,26 +116,23 @@ class LabelTables:
             "version": self.version,
             "artists": dict(self.artists),
             "genres": dict(self.genres),
-            "collapsed": self.collapsed,
         }
 
     def artist_id(self, name: str) -> int:
         """The id of an artist; 0 (`unknown`) for one that is not listed."""
-        return self._find(self.artists, normalize_artist(name, self.version)) or UNKNOWN
+        return self.artists.get(normalize_artist(name, self.version), UNKNOWN)
 
     def genre_ids(self, name: str) -> list[int]:
         """The ids of a genre's words (v2) or of the genre (v3); 0 for what is not listed."""
-        words = normalize_genre(name, self.version)
-        return [self._find(self.genres, word) or UNKNOWN for word in words]
+        return [self.genres.get(word, UNKNOWN) for word in normalize_genre(name, self.version)]
 
     def unlisted(self, artist: str, genre: str) -> list[str]:
         """A sentence for each given name that becomes `unknown`. Empty names are not given."""
         notes = []
-        listed = self._find(self.artists, normalize_artist(artist, self.version))
-        if artist.strip() and listed is None:
+        if artist.strip() and normalize_artist(artist, self.version) not in self.artists:
             notes.append(f"The model does not know the artist “{artist}”, so `unknown` is used.")
         for word in normalize_genre(genre, self.version):
-            if word.strip() and self._find(self.genres, word) is None:
+            if word.strip() and word not in self.genres:
                 notes.append(f"The model does not know the genre “{word}”, so `unknown` is used.")
         return notes
 
@@ -158,11 +142,6 @@ class LabelTables:
 
     def genre_name(self, genre_id: int) -> str:
         return _joined_names(self.genres, genre_id, "genre")
-
-    def _find(self, table: Mapping[str, int], name: str) -> int | None:
-        if name not in table and self.collapsed:
-            name = _collapsed(name)
-        return table.get(name)
 
 
 def _joined_names(table: Mapping[str, int], wanted: int, kind: str) -> str:
@@ -213,14 +192,6 @@ def _checked_table(value: Any, source: str) -> dict[str, int]:
     if not ok:
         raise JukeboxError(f"{source}: expected an object of names and their ids.")
     return dict(value)
-
-
-def _check_lyrics_json(path: Path) -> None:
-    table = _read_json_table(path)
-    tokens = {c: i for c, i in table.items() if len(c) == 1}
-    known = [{c: i for i, c in enumerate(chars, 1)} for chars in LYRIC_CHARACTERS.values()]
-    if tokens not in known:
-        raise JukeboxError(f"{path} numbers the lyric characters unlike any version known here.")
 
 
 # Lyrics ------------------------------------------------------------------------------------------
