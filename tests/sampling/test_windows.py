@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_starts_cover_a_level(level: tuple[int, int, int, int]) -> None:
     starts = window_starts(total, n_ctx, hop)
     assert starts[0] == 0
     assert starts[-1] + n_ctx == total
-    assert all(0 < b - a <= hop for a, b in zip(starts, starts[1:], strict=False))
+    assert all(0 < b - a <= hop for a, b in pairwise(starts))
 
 
 @given(levels())
