@@ -1,15 +1,18 @@
 #!/bin/sh
 # Installs the system libraries that Python packages cannot bring along: PortAudio (playing),
-# libsndfile (audio files) and what Qt's xcb platform loads. Installs only what is missing, and
-# only as root with apt-get; anywhere else it says what is missing. Always succeeds: continuing a
-# clip needs none of them.
+# libsndfile (audio files) and what Qt loads, its xcb platform included. Installs only what is
+# missing, and only as root with apt-get; anywhere else it says what is missing. Always succeeds:
+# continuing a clip needs none of them.
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 
 [ "$(uname -s)" = Linux ] || exit 0 # elsewhere the Python packages bring their libraries
 
 # Debian's package, and the library that shows it is there, whoever installed it
-libraries='libegl1:libEGL.so.1
+libraries='libdbus-1-3:libdbus-1.so.3
+libegl1:libEGL.so.1
+libfontconfig1:libfontconfig.so.1
+libfreetype6:libfreetype.so.6
 libgl1:libGL.so.1
 libglib2.0-0:libglib-2.0.so.0
 libportaudio2:libportaudio.so.2
@@ -19,6 +22,7 @@ libxcb-icccm4:libxcb-icccm.so.4
 libxcb-image0:libxcb-image.so.0
 libxcb-keysyms1:libxcb-keysyms.so.1
 libxcb-render-util0:libxcb-render-util.so.0
+libxcb-shape0:libxcb-shape.so.0
 libxkbcommon-x11-0:libxkbcommon-x11.so.0'
 
 missing_packages() {
