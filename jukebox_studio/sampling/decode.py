@@ -18,7 +18,7 @@ H heads, D head size, S = H D, R rows of L positions, N lyric tokens, W width, V
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import torch
@@ -301,6 +301,43 @@ def sample_window(
 
     Raises ValueError where more codes are given or asked for than there is room for.
     """
+    steps = window_steps(
+        prior,
+        y=y,
+        codes_above=codes_above,
+        lyric_tokens=lyric_tokens,
+        prime=prime,
+        pick=pick,
+        sample_tokens=sample_tokens,
+        chunk_size=chunk_size,
+        record_attention_layer=record_attention_layer,
+        style=style,
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
+
+
+@torch.no_grad()
+def window_steps(
+    prior: Prior,
+    *,
+    y: Tensor | None = None,
+    codes_above: Tensor | None = None,
+    lyric_tokens: Tensor | None = None,
+    prime: Tensor,
+    pick: Pick,
+    sample_tokens: int | None = None,
+    chunk_size: int = 256,
+    record_attention_layer: int | None = None,
+    style: Tensor | None = None,
+) -> Generator[int, None, Window]:
+    """As `sample_window`, one code at a time: yields how many codes there are, returns the window.
+
+    So that a long render can tell how far it is, and be left between two codes.
+    """
     config = prior.config
     batch, given = prime.shape
     total = config.n_ctx if sample_tokens is None else sample_tokens
@@ -328,6 +365,7 @@ def sample_window(
     for position in range(given, total):
         last = pick(decoder.step(last), position)
         codes[:, position] = (last - shift).clamp(min=0)
+        yield position + 1
     attention = None
     if record_attention_layer is not None:
         first = config.sequence_length - config.n_ctx
