@@ -18,7 +18,7 @@ H heads, D head size, S = H D, R rows of L positions, N lyric tokens, W width, V
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
@@ -28,9 +28,7 @@ from torch.nn import functional as F
 from jukebox_studio.model.config import BLOCK, COLUMN, DENSE, LYRICS, PREVIOUS_BLOCK, PRIME
 from jukebox_studio.model.prior import Conditioning, Prior
 from jukebox_studio.model.transformer import Block, lyric_probabilities
-
-Pick = Callable[[Tensor, int], Tensor]
-"""(logits Tensor[B, V], position of the code in its window) -> ids int64 Tensor[B]"""
+from jukebox_studio.sampling.guidance import Pick
 
 
 @dataclass(frozen=True)
