@@ -6,7 +6,6 @@ windows that each start from codes already there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -27,14 +26,11 @@ class Window:
         return self.length - self.primed
 
 
-def hop_codes(hop_fractions: Sequence[float], level: int, n_ctx: int) -> int:
-    """By how many codes one window of a level starts after the last. Fractions are by level.
+def hop_codes(fraction: float, n_ctx: int) -> int:
+    """By how many codes a window starts after the last, where `fraction` of each is new.
 
-    Raises ValueError for a fraction outside 0 < f <= 1, or one under a whole code.
+    Raises ValueError for a fraction outside 0 < f <= 1, or one of less than a code.
     """
-    if not 0 <= level < len(hop_fractions):
-        raise ValueError(f"{len(hop_fractions)} hop fractions, but none for level {level}.")
-    fraction = hop_fractions[level]
     hop = int(fraction * n_ctx)
     if not 0 < fraction <= 1 or hop < 1:
         raise ValueError(f"A window of {n_ctx} codes cannot hop by {fraction} of itself.")

@@ -1,0 +1,330 @@
+"""Sampling whole levels of a song in overlapping windows, and aligning its lyrics.
+
+The codes of a song are one tensor per level, `codes[level]`, Tensor[B, T] int64, level 0 the finest
+(longest). Levels are sampled from the top down; a level may hold codes already (none, a prompt, a
+saved song's), and only what is missing is made. So one loop serves every mode of the original:
+
+| mode | codes at the start | levels |
+| --- | --- | --- |
+| ancestral | none | all |
+| primed by audio | the encoded prompt, at every level | all |
+| continue | a saved song's, cut where new music starts | all |
+| upsample | a saved song's | all but the top |
+
+Everything here is a generator of `Progress`, so a long render tells how far it is and can be left
+between two codes: what is not asked for further is not computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jukebox_studio.model.labels import LabelBatch
+from jukebox_studio.model.prior import Prior
+from jukebox_studio.sampling.decode import window_steps
+from jukebox_studio.sampling.guidance import filter_logits
+from jukebox_studio.sampling.randomness import draw, uniforms
+from jukebox_studio.sampling.windows import (
+    Window,
+    hop_codes,
+    schedule,
+    split_rows,
+    window_starts,
+)
+
+_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a level is. Counts are codes of that level, summed over the rows of the batch."""
+
+    level: int
+    done: int
+    total: int
+
+
+class Pick(Protocol):
+    """Chooses the next code of some rows of the batch.
+
+    logits: Tensor[b, V] over the model's whole vocabulary; position: of the code in its level (not
+    in its window); rows: which rows of the batch these are. Returns ids int64 Tensor[b].
+    """
+
+    def __call__(self, logits: Tensor, *, level: int, position: int, rows: slice) -> Tensor: ...
+
+
+def likeliest(logits: Tensor, *, level: int, position: int, rows: slice) -> Tensor:
+    """The greedy `Pick`: no randomness."""
+    return logits.argmax(dim=-1)
+
+
+@dataclass(frozen=True)
+class LevelSettings:
+    """How one level is sampled."""
+
+    hop_fraction: float = 0.5
+    """The share of a window that is new in the next one."""
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 0.0
+    chunk_size: int = 256
+    """Codes in one pass of priming: more is faster and takes more memory."""
+    most_rows: int = 16
+    """Rows of the batch sampled at a time."""
+
+
+class Draw:
+    """The `Pick` of a render: each row draws from the stream of its own variant.
+
+    So variant k of a seed gets the same uniforms whether it is made alone or among others, in one
+    go or resumed, in whatever windows and batches.
+    """
+
+    def __init__(
+        self, seed: int, variants: Sequence[int], settings: Mapping[int, LevelSettings]
+    ) -> None:
+        """variants: the number of each row's variant; settings: by level."""
+        self._seed = seed
+        self._variants = tuple(variants)
+        self._settings = settings
+        self._block: tuple[int, int] | None = None
+        self._uniforms = torch.empty(0)
+
+    def __call__(self, logits: Tensor, *, level: int, position: int, rows: slice) -> Tensor:
+        settings = self._settings[level]
+        shaped = filter_logits(logits.float(), settings.temperature, settings.top_k, settings.top_p)
+        return draw(shaped.softmax(dim=-1), self._uniform(level, position)[rows])
+
+    def _uniform(self, level: int, position: int) -> Tensor:
+        """float64 Tensor[variants]. Made for many positions at once: one at a time is slow."""
+        number, offset = divmod(position, _BLOCK)
+        if self._block != (level, number):
+            made = uniforms(self._seed, self._variants, level, number * _BLOCK, _BLOCK)
+            self._uniforms, self._block = torch.from_numpy(made), (level, number)
+        return self._uniforms[:, offset]
+
+
+def empty_codes(batch: int, levels: int, device: torch.device | str = "cpu") -> list[Tensor]:
+    """The codes of a song not begun: Tensor[B, 0] for each level."""
+    return [torch.zeros((batch, 0), dtype=torch.int64, device=device) for _ in range(levels)]
+
+
+def cut_codes(codes: Sequence[Tensor], samples: int, hops: Sequence[int]) -> list[Tensor]:
+    """The first `samples` of a song, at every level. `hops`: audio samples per code, by level.
+
+    Raises ValueError where `samples` is not a whole number of codes at each level.
+    """
+    return [c[:, : codes_in(samples, hop)] for c, hop in zip(codes, hops, strict=True)]
+
+
+def codes_in(samples: int, hop_samples: int) -> int:
+    """How many codes `samples` of audio are; ValueError where they are no whole number."""
+    if samples % hop_samples:
+        raise ValueError(f"{samples} samples are not a multiple of the hop, {hop_samples}.")
+    return samples // hop_samples
+
+
+def sample_song(
+    priors: Mapping[int, Prior],
+    codes: Sequence[Tensor],
+    samples: int,
+    *,
+    pick: Pick,
+    labels: Mapping[int, LabelBatch],
+    settings: Mapping[int, LevelSettings],
+    levels: Iterable[int] | None = None,
+) -> Generator[Progress, None, list[Tensor]]:
+    """Make a song `samples` long from the codes there are: see the table above.
+
+    priors, labels, settings: by level (a mapping may load a prior when it is asked for it).
+    labels: of models that take them, as made for the *start* of the song; each window gets its own.
+    levels: which to sample, all of `priors` by default.
+
+    Returns the codes of all levels; those not sampled are as they were. The caller's are not
+    changed. Raises ValueError where the length does not fit the levels; see `sample_level`.
+    """
+    codes = list(codes)
+    wanted = sorted(priors if levels is None else levels, reverse=True)
+    for level in wanted:
+        prior = priors[level]
+        codes[level] = yield from sample_level(
+            prior,
+            codes[level],
+            codes_in(samples, prior.config.hop_samples),
+            above=codes[level + 1] if prior.config.conditioner else None,
+            pick=pick,
+            labels=labels.get(level),
+            settings=settings[level],
+        )
+    return codes
+
+
+def sample_level(
+    prior: Prior,
+    codes: Tensor,
+    total: int,
+    *,
+    pick: Pick,
+    above: Tensor | None = None,
+    labels: LabelBatch | None = None,
+    settings: LevelSettings,
+) -> Generator[Progress, None, Tensor]:
+    """Bring one level to `total` codes: Tensor[B, filled] -> Tensor[B, max(filled, total)].
+
+    above: the codes of the level above, Tensor[B, at least total / ratio], where the model has such
+    a conditioner; it then needs `total` to be at least one full window. Render more and cut.
+    """
+    n_ctx = prior.config.n_ctx
+    hop = hop_codes(settings.hop_fraction, n_ctx)
+    windows = schedule(total, n_ctx, hop, filled=codes.shape[1])
+    return (
+        yield from sample_windows(
+            prior, codes, windows, pick=pick, above=above, labels=labels, settings=settings
+        )
+    )
+
+
+def sample_windows(
+    prior: Prior,
+    codes: Tensor,
+    windows: Sequence[Window],
+    *,
+    pick: Pick,
+    above: Tensor | None = None,
+    labels: LabelBatch | None = None,
+    settings: LevelSettings,
+) -> Generator[Progress, None, Tensor]:
+    """Sample windows one after the other, each going on where the codes then end.
+
+    codes: Tensor[B, filled]. Each window's `primed` codes must be those at the end of what is there
+    by then, as `schedule` and `extension` make them. Returns Tensor[B, end of the last window].
+
+    Raises ValueError where codes or labels are missing that the model needs.
+    """
+    batch = codes.shape[0]
+    if labels is not None and len(labels.y) != batch:
+        raise ValueError(f"{batch} rows of codes, but labels for {len(labels.y)}.")
+    total = batch * sum(window.new for window in windows)
+    done = 0
+    for window in windows:
+        if window.start + window.primed != codes.shape[1]:
+            raise ValueError(f"{window} does not go on from {codes.shape[1]} codes.")
+        y = _labels_at(prior, labels, window.start)
+        window_above = _codes_above(prior, above, window)
+        made = []
+        for rows in split_rows(batch, settings.most_rows):
+
+            def pick_here(
+                logits: Tensor, position: int, start: int = window.start, rows: slice = rows
+            ) -> Tensor:
+                level = prior.config.level
+                return pick(logits, level=level, position=start + position, rows=rows)
+
+            steps = window_steps(
+                prior,
+                y=None if y is None else y[rows],
+                codes_above=None if window_above is None else window_above[rows],
+                prime=codes[rows, window.start :],
+                pick=pick_here,
+                sample_tokens=window.length,
+                chunk_size=settings.chunk_size,
+            )
+            there = window.primed
+            count = rows.stop - rows.start
+            while True:
+                try:
+                    now = next(steps)
+                except StopIteration as finished:
+                    made.append(finished.value.codes[:, window.primed :])
+                    break
+                done += count * (now - there)
+                there = now
+                yield Progress(prior.config.level, done, total)
+        codes = torch.cat([codes, torch.cat(made)], dim=1)
+    return codes
+
+
+def _labels_at(prior: Prior, labels: LabelBatch | None, start: int) -> Tensor | None:
+    """The labels of the window that starts at code `start`: Tensor[B, fields]."""
+    config = prior.config
+    if config.labels is None:
+        return None
+    if labels is None:
+        raise ValueError(f"{config.name} needs labels.")
+    n_tokens = config.lyrics.n_tokens if config.lyrics else 0
+    y, _ = labels.at(start * config.hop_samples, config.sample_length, n_tokens)
+    return torch.from_numpy(y).to(_device(prior))
+
+
+def _codes_above(prior: Prior, above: Tensor | None, window: Window) -> Tensor | None:
+    """The codes of the level above over a whole context from `window.start`: Tensor[B, n]."""
+    config = prior.config
+    if config.conditioner is None:
+        return None
+    ratio = config.conditioner.codes_per_code_above
+    end = window.start + config.n_ctx
+    if window.start % ratio or config.n_ctx % ratio:
+        raise ValueError(
+            f"{config.name}: a window starts at code {window.start}, in the midst of a code of the "
+            f"level above, which spans {ratio}."
+        )
+    if above is None or above.shape[1] * ratio < end:
+        there = 0 if above is None else above.shape[1]
+        raise ValueError(
+            f"{config.name} needs {end // ratio} codes of the level above, and there are {there}: "
+            "a lower level takes at least one full window."
+        )
+    return above[:, window.start // ratio : end // ratio]
+
+
+def _device(prior: Prior) -> torch.device:
+    return next(prior.parameters()).device
+
+
+# Lyrics ------------------------------------------------------------------------------------------
+
+
+def align_lyrics(
+    prior: Prior, codes: Tensor, labels: LabelBatch, settings: LevelSettings
+) -> Generator[Progress, None, list[NDArray[np.float32]]]:
+    """Which character of the lyrics is sung at which code (paper, section 5.3).
+
+    codes: Tensor[B, T] of the prior's level. Returns for each row float32 [T, characters]: the
+    attention of the model's alignment head, window by window. Where windows overlap the earlier one
+    counts, which has heard more of what leads there.
+
+    Raises ValueError for a model without an alignment head.
+    """
+    config = prior.config
+    lyrics = config.lyrics
+    if lyrics is None or lyrics.alignment_layer is None or lyrics.alignment_head is None:
+        raise ValueError(f"{config.name} has no alignment head.")
+    batch, length = codes.shape
+    padded = torch.nn.functional.pad(codes, (0, max(config.n_ctx - length, 0)))
+    hop = hop_codes(settings.hop_fraction, config.n_ctx)
+    starts = window_starts(padded.shape[1], config.n_ctx, hop)
+    # The last column takes the weight of padding, whose index is -1, and is dropped.
+    sung = [
+        np.zeros((padded.shape[1], len(full) + 1), dtype=np.float32) for full in labels.full_tokens
+    ]
+    for number, start in enumerate(reversed(starts), 1):
+        y, indices = labels.at(start * config.hop_samples, config.sample_length, lyrics.n_tokens)
+        window = slice(start, start + config.n_ctx)
+        for row in range(batch):
+            weights = prior.attention_weights(
+                padded[row : row + 1, window],
+                torch.from_numpy(y[row : row + 1]).to(_device(prior)),
+                layers=[lyrics.alignment_layer],
+            )[lyrics.alignment_layer]
+            # [1, heads, n_ctx, N] -> [n_ctx, N]
+            sung[row][window, indices[row]] = weights[0, lyrics.alignment_head].float().cpu()
+        yield Progress(config.level, number * config.n_ctx, len(starts) * config.n_ctx)
+    return [table[:length, :-1] for table in sung]
