@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from jukebox_studio.model.config import BLOCK, COLUMN, DENSE, LYRICS, PREVIOUS_BLOCK, PRIME
 from jukebox_studio.model.prior import Conditioning, Prior
-from jukebox_studio.model.transformer import Block, lyric_probabilities
+from jukebox_studio.model.transformer import Block, Transformer, lyric_probabilities
 from jukebox_studio.sampling.guidance import Pick
 
 
@@ -39,6 +39,35 @@ class Window:
     """int64 Tensor[B, K]"""
     attention: Tensor | None
     """Tensor[B, H, K, N]: what each code gave to each lyric token at the recorded layer"""
+
+
+class CachedStack:
+    """A transformer stack that is fed its positions in order, any number of them at a time."""
+
+    @torch.no_grad()
+    def __init__(self, transformer: Transformer, batch: int, encoder_kv: Tensor | None) -> None:
+        self.position = 0
+        """How many positions have been fed."""
+        self.n_ctx = transformer.n_ctx
+        self.layers = [
+            _Layer(block, batch, self.n_ctx, encoder_kv)
+            for block in transformer._attn_mods
+            if isinstance(block, Block)
+        ]
+
+    @torch.inference_mode()
+    def feed(self, x: Tensor) -> Tensor:
+        """The next n positions: Tensor[B, n, W] -> Tensor[B, n, W].
+
+        Raises ValueError where they are more than the context holds.
+        """
+        end = self.position + x.shape[1]
+        if end > self.n_ctx:
+            raise ValueError(f"A window has {self.n_ctx} positions; {end} were asked for.")
+        for layer in self.layers:
+            x = layer(x, self.position)
+        self.position = end
+        return x
 
 
 class Decoder:
@@ -57,24 +86,23 @@ class Decoder:
         encoder_kv: Tensor | None = None,
         record_layer: int | None = None,
     ) -> None:
-        self.position = 0
-        """How many positions have been fed."""
-        self._stack = prior.prior
-        self._positions = prior.config.sequence_length
+        self._prior = prior.prior
         self._x_cond = prior.sequence_conditioning(conditioning)
-        self._first = self._stack.first(batch_size, conditioning.y_cond)
-        self._layers = [
-            _Layer(block, batch_size, self._positions, encoder_kv)
-            for block in self._stack.transformer._attn_mods
-            if isinstance(block, Block)
-        ]
+        self._first = self._prior.first(batch_size, conditioning.y_cond)
+        self._stack = CachedStack(self._prior.transformer, batch_size, encoder_kv)
         self._recorder: _Recorder | None = None
         if record_layer is not None:
             lyrics = prior.config.lyrics
             if lyrics is None:
                 raise ValueError(f"{prior.config.name} knows no lyrics.")
-            self._recorder = _Recorder(self._layers[record_layer], self._positions, lyrics.n_tokens)
-            self._layers[record_layer].recorder = self._recorder
+            layer = self._stack.layers[record_layer]
+            self._recorder = _Recorder(layer, self._stack.n_ctx, lyrics.n_tokens)
+            layer.recorder = self._recorder
+
+    @property
+    def position(self) -> int:
+        """How many positions have been fed."""
+        return self._stack.position
 
     @property
     def recorded(self) -> Tensor:
@@ -96,7 +124,7 @@ class Decoder:
             raise ValueError(f"A chunk holds at least one position, not {chunk_size}.")
         for start in range(0, ids.shape[1], chunk_size):
             end = min(start + chunk_size, ids.shape[1])
-            tokens = self._stack.x_emb(ids[:, max(start - 1, 0) : end - 1])
+            tokens = self._prior.x_emb(ids[:, max(start - 1, 0) : end - 1])
             self._feed(torch.cat([self._first, tokens], dim=1) if start == 0 else tokens)
 
     @torch.inference_mode()
@@ -107,31 +135,21 @@ class Decoder:
         """
         if (last is None) != (self.position == 0):
             raise ValueError("The first step takes no token, every other takes the one before it.")
-        if last is None:
-            x = self._first
-        else:
-            # [B] -> [B, 1, W]
-            x = self._stack.x_emb(last).unsqueeze(1)
-        return self._head(self._feed(x))
+        # [B] -> [B, 1, W]
+        x = self._first if last is None else self._prior.x_emb(last).unsqueeze(1)
+        h = self._feed(x)
+        x_cond = self._x_cond
+        here = None if x_cond is None else x_cond[:, self.position - 1 : self.position]
+        return self._prior.logits(h, here).squeeze(1)
 
     def _feed(self, x: Tensor) -> Tensor:
         """Embedded tokens Tensor[B, n, W] -> output of the stack at those n positions."""
         start, end = self.position, self.position + x.shape[1]
-        if end > self._positions:
-            raise ValueError(f"A window has {self._positions} positions; {end} were asked for.")
-        x = x + self._stack.pos_emb.pos_emb[start:end]
-        if self._x_cond is not None:
-            x += self._x_cond[:, start:end]
-        for layer in self._layers:
-            x = layer(x, start)
-        self.position = end
-        return x
-
-    def _head(self, h: Tensor) -> Tensor:
-        """Tensor[B, 1, W] at the position just fed -> Tensor[B, V]."""
-        x_cond = self._x_cond
-        here = None if x_cond is None else x_cond[:, self.position - 1 : self.position]
-        return self._stack.logits(h, here).squeeze(1)
+        if end <= self._stack.n_ctx:  # else the stack says so
+            x = x + self._prior.pos_emb.pos_emb[start:end]
+            if self._x_cond is not None:
+                x += self._x_cond[:, start:end]
+        return self._stack.feed(x)
 
 
 class _Layer:
