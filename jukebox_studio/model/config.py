@@ -346,3 +346,29 @@ PUBLISHED_PRIORS: dict[str, PriorConfig] = {
         ),
     )
 }
+
+STARTER_VQVAE = VQVAEConfig(
+    name="starter",
+    sample_rate_hz=22_050,
+    # Early large strides with more width below them hear more for the same time on a CPU than the
+    # published style does.
+    strides=((4, 4, 2), (4, 2)),
+    widths=((48, 96, 128), (160, 192)),
+    depth=4,
+    emb_width=64,
+    codebook_size=1024,
+    multipliers=(1, 1),
+)
+
+TINY_VQVAE = VQVAEConfig(
+    name="tiny",
+    sample_rate_hz=22_050,
+    strides=((4, 2), (4,)),
+    widths=((8, 8), (8,)),
+    depth=2,
+    emb_width=8,
+    codebook_size=32,
+    multipliers=(1, 1),
+)
+
+VQVAES = {config.name: config for config in (PUBLISHED_VQVAE, STARTER_VQVAE, TINY_VQVAE)}

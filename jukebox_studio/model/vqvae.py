@@ -263,7 +263,10 @@ class Codebook(nn.Module):
 
     def _initialise(self, rows: Tensor, random: RestartRandomness) -> None:
         self.k = self._candidates(rows, random)
-        self.restore(threshold=self.threshold)
+        # At the threshold itself, so that a code that the data has left restarts at once.
+        self.k_sum = self.k * self.threshold
+        self.k_elem = torch.full_like(self.k_elem, self.threshold)
+        self.initialised = True
 
     def _update(self, rows: Tensor, codes: Tensor, random: RestartRandomness) -> dict[str, Tensor]:
         size = len(self.k)

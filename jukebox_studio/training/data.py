@@ -178,7 +178,7 @@ class Crops:
             out[row] = samples[start : start + self.length_samples]
         return torch.from_numpy(out / 32767.0).unsqueeze(-1)
 
-    def even_batches(self, count: int, size: int) -> Iterator[Tensor]:
-        """The fixed crops that validation uses."""
+    def fixed_batches(self, count: int, size: int) -> Iterator[Tensor]:
+        """The crops of steps that no training reaches: the same at every call."""
         for i in range(count):
             yield self.batch(10**9 + i, size)

@@ -42,21 +42,27 @@ def vqvae_loss(
     levels: Sequence[int] | None = None,
     update_codes: bool = True,
     randomness: Mapping[int, RestartRandomness] | None = None,
+    bfloat16: bool = False,
 ) -> VQVAELoss:
     """The training loss of Tensor[B, T, C], summed over `levels` (default: all).
 
     Moves the codebooks as a side effect unless `update_codes` is false. `randomness` may give each
-    level's codebook its own source of restarts.
+    level's codebook its own source of restarts. `bfloat16` runs the convolutions in that format;
+    codes and losses stay in float32.
     """
+    half = torch.autocast(audio.device.type, torch.bfloat16, enabled=bfloat16)
     chosen = sorted(range(model.config.levels) if levels is None else levels)
     quantised = {}
     for level in chosen:
-        encoded = model.encoder_output(audio, level)
+        with half:
+            encoded = model.encoder_output(audio, level).float()
         source = (randomness or {}).get(level)
         quantised[level] = model.codebook(level)(encoded, update_codes, source)
-    outputs = {
-        level: model.decoders[level](quantised[level].vectors).transpose(1, 2) for level in chosen
-    }
+    with half:
+        outputs = {
+            level: model.decoders[level](quantised[level].vectors).transpose(1, 2).float()
+            for level in chosen
+        }
 
     metrics: dict[str, Tensor] = {}
     zero = audio.new_zeros(())
@@ -110,71 +116,70 @@ def optimise(
 
 
 class VQVAETask:
-    """Trains some levels of a VQ-VAE on crops; validates them on crops of held-out tracks."""
+    """Trains the autoencoder of one level on crops; validates it on crops of held-out tracks."""
 
     def __init__(
         self,
-        model: VQVAE,
-        levels: Sequence[int],
+        vqvae: VQVAE,
+        level: int,
         train: Crops,
         held_out: Crops | None,
         scale: Bandwidth,
         config: LossConfig,
         batch_size: int,
-        validation_batches: int = 4,
+        bfloat16: bool = False,
+        validation_batches: int = 8,
     ) -> None:
-        # Levels are separate autoencoders, so only those that train are held by the optimiser.
-        self.vqvae = model
-        self.model = nn.ModuleDict()
-        for level in levels:
-            self.model[f"encoder_{level}"] = model.encoders[level]
-            self.model[f"decoder_{level}"] = model.decoders[level]
-            self.model[f"codebook_{level}"] = model.codebook(level)
-        self.levels = list(levels)
+        self.vqvae = vqvae
+        self.level = level
+        # Levels are separate autoencoders, so the optimiser holds this one alone.
+        self.model = nn.ModuleDict(
+            {
+                "encoder": vqvae.encoders[level],
+                "decoder": vqvae.decoders[level],
+                "codebook": vqvae.codebook(level),
+            }
+        )
         self.train = train
         self.held_out = held_out
         self.scale = scale
         self.config = config
         self.batch_size = batch_size
+        self.bfloat16 = bfloat16
         self.validation_batches = validation_batches
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         audio = self.train.batch(step, self.batch_size)
         # Restarts draw from torch's generator; tied to the step, a resumed run repeats them.
         torch.manual_seed(self.train.seed * 1_000_003 + step)
-        out = vqvae_loss(self.vqvae, audio, self.scale, self.config, levels=self.levels)
-        chosen = ("recons_loss_l", "multispectral_loss_l", "fit_l", "usage_l", "entropy_l")
-        logged = {k: float(v) for k, v in out.metrics.items() if k.startswith(chosen)}
-        return out.total, logged | {"loss": float(out.total)}
+        out = vqvae_loss(
+            self.vqvae,
+            audio,
+            self.scale,
+            self.config,
+            levels=[self.level],
+            bfloat16=self.bfloat16,
+        )
+        chosen = ("recons_loss", "multispectral_loss", "fit", "usage", "entropy")
+        logged = {name: float(out.metrics[name]) for name in chosen}
+        return out.total, logged | {"loss": float(out.total.detach())}
 
     def validate(self) -> dict[str, float]:
         if self.held_out is None:
             return {}
-        sums: dict[str, float] = {}
-        for audio in self.held_out.even_batches(self.validation_batches, self.batch_size):
-            for level in self.levels:
-                codes = self.vqvae.encode(audio, level, level + 1)
-                out = self.vqvae.decode(codes, level)
-                convergence = spectral_convergence(audio, out, self.config.stft)
-                sums[f"convergence_l{level}"] = sums.get(f"convergence_l{level}", 0.0) + float(
-                    convergence.mean()
-                )
-        return {
-            f"held_out/{name}_db": 20 * math.log10(total / self.validation_batches)
-            for name, total in sums.items()
-        }
+        total = 0.0
+        for audio in self.held_out.fixed_batches(self.validation_batches, self.batch_size):
+            codes = self.vqvae.encode(audio, self.level, self.level + 1)
+            out = self.vqvae.decode(codes, self.level)
+            total += float(spectral_convergence(audio, out, self.config.stft).mean())
+        return {"held_out_convergence_db": 20 * math.log10(total / self.validation_batches)}
 
     def extra_tensors(self) -> dict[str, Tensor]:
-        tensors = {}
-        for level in self.levels:
-            codebook = self.vqvae.codebook(level)
-            tensors[f"k_sum_{level}"] = codebook.k_sum
-            tensors[f"k_elem_{level}"] = codebook.k_elem
-        return tensors
+        codebook = self.vqvae.codebook(self.level)
+        return {"k_sum": codebook.k_sum, "k_elem": codebook.k_elem}
 
     def restore_extra(self, tensors: dict[str, Tensor]) -> None:
-        for level in self.levels:
-            codebook = self.vqvae.codebook(level)
-            codebook.restore(threshold=codebook.threshold)
-            codebook.k_sum = tensors[f"k_sum_{level}"]
-            codebook.k_elem = tensors[f"k_elem_{level}"]
+        codebook = self.vqvae.codebook(self.level)
+        codebook.restore(threshold=codebook.threshold)
+        codebook.k_sum = tensors["k_sum"]
+        codebook.k_elem = tensors["k_elem"]

@@ -1,0 +1,33 @@
+"""The commands. Each is imported only when it is called, so that help needs no torch."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App
+
+from jukebox_studio.errors import JukeboxError
+
+BAD_INPUT_EXIT_CODE = 2
+
+app = App(
+    name="jukebox-studio",
+    help="Continue, blend and re-sing music with a Jukebox model.",
+    version=lambda: version("jukebox-studio"),
+)
+app.command("jukebox_studio.continue_command:continue_clip", name="continue")
+app.command("jukebox_studio.models_cli:app", name="models")
+app.command("jukebox_studio.training.commands:app", name="train")
+app.command("jukebox_studio.reference.command:check_reference", name="check-reference")
+
+
+def main() -> None:
+    """Run one command. A JukeboxError is one sentence on stderr and exit code 2."""
+    try:
+        app()
+    except JukeboxError as error:
+        print(error, file=sys.stderr)
+        sys.exit(BAD_INPUT_EXIT_CODE)
+    except KeyboardInterrupt:
+        sys.exit(130)
