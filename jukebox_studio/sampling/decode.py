@@ -192,7 +192,7 @@ class _Layer:
     def __call__(self, x: Tensor, start: int) -> Tensor:
         """Tensor[B, n, W], the positions from `start` on -> Tensor[B, n, W]."""
         batch, n, width = x.shape
-        flat = x.view(batch * n, width)
+        flat = x.reshape(batch * n, width)
         qkv = torch.addmm(self.qkv_b, self.ln_0(flat), self.qkv_w)
         # [B n, S or 3 S] -> [B, n, 1 or 3, H, D] -> [1 or 3, B, H, n, D]
         qkv = qkv.view(batch, n, -1, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
