@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 import os
 import re
 import shutil
@@ -31,9 +30,7 @@ from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import Licence
 from jukebox_studio.model.config import PriorConfig, VQVAEConfig
 from jukebox_studio.model.shapes import (
-    MATRIX_SUFFIX,
     Shapes,
-    cache_values,
     differences,
     prior_shapes,
     vqvae_shapes,
@@ -292,9 +289,7 @@ def check_shapes(path: Path, expected: Shapes) -> tuple[str, ...]:
         raise JukeboxError(f"{path}: {wrong[0]}{more}.")
     for key, entry in entries.items():
         if entry.dtype not in _WEIGHT_DTYPES:
-            raise JukeboxError(
-                f"{path}: {key} has dtype {entry.dtype}, expected F32, F16 or BF16."
-            )
+            raise JukeboxError(f"{path}: {key} has dtype {entry.dtype}, expected F32, F16 or BF16.")
     return tuple(sorted({entry.dtype for entry in entries.values()}))
 
 
@@ -331,18 +326,18 @@ def check_labels(path: Path, version: str, manifest: Manifest) -> None:
 
 def write_bundle(
     destination: Path,
-    manifest: Manifest,
-    fill: Callable[[Path], None],
+    fill: Callable[[Path], Manifest],
     *,
     replace: bool = False,
     progress: Progress = no_progress,
 ) -> Manifest:
     """Make the bundle `destination`, whole or not at all; returns the manifest as written.
 
-    `fill` gets an empty folder and writes the weights and label tables into it. What it wrote is
-    checked against the manifest and hashed; `manifest.files` is made here. The folder is renamed
-    into place at the end, so that no half-made bundle is ever found under its name; whatever goes
-    wrong, the work so far is removed.
+    `fill` gets an empty folder, writes the weights and label tables into it, and returns what the
+    manifest says of them. What it wrote is checked against that and hashed; `files` is made here,
+    as are the licence and attribution files. The folder is renamed into place at the end, so that
+    no half-made bundle is ever found under its name; whatever goes wrong, the work so far is
+    removed.
 
     Raises JukeboxError: the destination is taken (unless `replace`), a file is missing or does not
     fit the manifest, the disk is full.
@@ -356,7 +351,7 @@ def write_bundle(
         destination.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{destination.name}{_PART}", dir=destination.parent))
         part.chmod(0o755)  # mkdtemp's own mode would hide a shared model from other users
-        fill(part)
+        manifest = fill(part)
         (part / LICENCE_FILE).write_text(manifest.licence.notice, encoding="utf-8")
         credits = "".join(f"{line}\n" for line in manifest.attribution)
         (part / ATTRIBUTION_FILE).write_text(credits, encoding="utf-8")
@@ -537,66 +532,3 @@ def _found(folder: Path) -> Found:
     except JukeboxError as error:
         return Found(folder.name, folder, None, str(error))
     return Found(bundle.manifest.name, folder, bundle)
-
-
-# What a model needs --------------------------------------------------------------------------
-
-Dtype = Literal["float32", "float16"]
-
-
-@dataclass(frozen=True)
-class LevelNeed:
-    """Memory of one level's prior, in bytes."""
-
-    level: int
-    weights_bytes: int
-    cache_bytes: int
-    """Keys and values of one variant, at a full window."""
-
-    def total_bytes(self, variants: int) -> int:
-        return self.weights_bytes + variants * self.cache_bytes
-
-
-@dataclass(frozen=True)
-class MemoryPlan:
-    """Weights and caches of a model, in bytes. What a step computes on the way comes on top."""
-
-    dtype: Dtype
-    vqvae_bytes: int
-    levels: tuple[LevelNeed, ...]
-
-    def one_level_bytes(self, variants: int) -> int:
-        """The most needed with one prior loaded at a time."""
-        most = max((need.total_bytes(variants) for need in self.levels), default=0)
-        return self.vqvae_bytes + most
-
-    def all_levels_bytes(self, variants: int) -> int:
-        """Needed with every prior loaded, one of them sampling at a time."""
-        weights = sum(need.weights_bytes for need in self.levels)
-        cache = max((need.cache_bytes for need in self.levels), default=0)
-        return self.vqvae_bytes + weights + variants * cache
-
-
-def plan(manifest: Manifest, dtype: Dtype) -> MemoryPlan:
-    """How much memory a model takes, from its shapes alone.
-
-    float16 halves the transformers' matrices and the caches; embeddings, norms and heads stay
-    float32, as in the original.
-    """
-    cache_value_bytes = 2 if dtype == "float16" else 4
-    needs = []
-    for level, prior in sorted(manifest.priors.items()):
-        shapes = prior_shapes(prior)
-        if not prior.untied_head:
-            del shapes["prior.x_out.weight"]  # the same memory as the embedding
-        cache_bytes = cache_values(prior) * cache_value_bytes
-        needs.append(LevelNeed(level, _weights_bytes(shapes, dtype), cache_bytes))
-    vqvae_bytes = _weights_bytes(vqvae_shapes(manifest.vqvae), "float32")
-    return MemoryPlan(dtype, vqvae_bytes, tuple(needs))
-
-
-def _weights_bytes(shapes: Shapes, dtype: Dtype) -> int:
-    total = 0
-    for key, shape in shapes.items():
-        total += math.prod(shape) * (2 if dtype == "float16" and key.endswith(MATRIX_SUFFIX) else 4)
-    return total

@@ -50,9 +50,7 @@ def read_header(path: Path) -> dict[str, TensorEntry]:
                 )
             header = json.loads(file.read(length))
         entries = {
-            key: _entry(value, 8 + length)
-            for key, value in header.items()
-            if key != "__metadata__"
+            key: _entry(value, 8 + length) for key, value in header.items() if key != "__metadata__"
         }
     except OSError as error:
         raise JukeboxError(f"{path} cannot be read: {error.strerror}.") from error
@@ -84,12 +82,15 @@ def write_streamed(
 ) -> None:
     """Write a file of `entries`, asking `chunks(key)` for the bytes of one tensor at a time.
 
-    The order in the file is that of `entries`, which is also the order of the calls. `progress`
-    gets the bytes written since it was last called. OSError (a full disk) comes through as it is.
+    Wider numbers go first, so that all are aligned; else the order is that of `entries`, and also
+    that of the calls. `progress` gets the bytes written since it was last called. OSError (a full
+    disk) comes through as it is.
     """
+    keys = sorted(entries, key=lambda key: -BYTES_PER_VALUE[entries[key].dtype])
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     offset = 0
-    for key, entry in entries.items():
+    for key in keys:
+        entry = entries[key]
         header[key] = {
             "dtype": entry.dtype,
             "shape": list(entry.shape),
@@ -101,8 +102,8 @@ def write_streamed(
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little"))
         file.write(text)
-        for key, entry in entries.items():
-            written = 0
+        for key in keys:
+            entry, written = entries[key], 0
             for chunk in chunks(key):
                 file.write(chunk)
                 written += chunk.nbytes

@@ -21,9 +21,6 @@ from jukebox_studio.model.config import (
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
 
-MATRIX_SUFFIX = ".w"
-"""Keys of the transformers' matrices, the only weights that half-precision models store halved."""
-
 
 def vqvae_shapes(config: VQVAEConfig) -> Shapes:
     """Every key of a VQ-VAE with its shape. The codebooks' moving sums are not saved."""
