@@ -17,9 +17,8 @@ between two codes: what is not asked for further is not computed.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,8 +28,7 @@ from torch import Tensor
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.sampling.decode import window_steps
-from jukebox_studio.sampling.guidance import filter_logits
-from jukebox_studio.sampling.randomness import draw, uniforms
+from jukebox_studio.sampling.guidance import Pick, greedy_pick, seeded_pick
 from jukebox_studio.sampling.windows import (
     Window,
     hop_codes,
@@ -38,8 +36,6 @@ from jukebox_studio.sampling.windows import (
     split_rows,
     window_starts,
 )
-
-_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -51,19 +47,13 @@ class Progress:
     total: int
 
 
-class Pick(Protocol):
-    """Chooses the next code of some rows of the batch.
-
-    logits: Tensor[b, V] over the model's whole vocabulary; position: of the code in its level (not
-    in its window); rows: which rows of the batch these are. Returns ids int64 Tensor[b].
-    """
-
-    def __call__(self, logits: Tensor, *, level: int, position: int, rows: slice) -> Tensor: ...
+Picks = Callable[[int, Window, slice], Pick]
+"""(level, window, rows of the batch) -> what chooses the codes of those rows in that window"""
 
 
-def likeliest(logits: Tensor, *, level: int, position: int, rows: slice) -> Tensor:
-    """The greedy `Pick`: no randomness."""
-    return logits.argmax(dim=-1)
+def greedy(level: int, window: Window, rows: slice) -> Pick:
+    """The `Picks` without randomness."""
+    return greedy_pick
 
 
 @dataclass(frozen=True)
@@ -81,35 +71,27 @@ class LevelSettings:
     """Rows of the batch sampled at a time."""
 
 
-class Draw:
-    """The `Pick` of a render: each row draws from the stream of its own variant.
+def drawn(seed: int, variants: Sequence[int], settings: Mapping[int, LevelSettings]) -> Picks:
+    """The `Picks` of a render: each row draws from the stream of its own variant.
 
-    So variant k of a seed gets the same uniforms whether it is made alone or among others, in one
-    go or resumed, in whatever windows and batches.
+    variants: the number of each row's variant; settings: by level. Variant k of a seed draws the
+    same uniforms whether made alone or among others, in one go or resumed, in whatever windows.
     """
 
-    def __init__(
-        self, seed: int, variants: Sequence[int], settings: Mapping[int, LevelSettings]
-    ) -> None:
-        """variants: the number of each row's variant; settings: by level."""
-        self._seed = seed
-        self._variants = tuple(variants)
-        self._settings = settings
-        self._block: tuple[int, int] | None = None
-        self._uniforms = torch.empty(0)
+    def picks(level: int, window: Window, rows: slice) -> Pick:
+        shape = settings[level]
+        return seeded_pick(
+            seed=seed,
+            variants=variants[rows],
+            level=level,
+            first_position=window.start,
+            count=window.length,
+            temperature=shape.temperature,
+            top_k=shape.top_k,
+            top_p=shape.top_p,
+        )
 
-    def __call__(self, logits: Tensor, *, level: int, position: int, rows: slice) -> Tensor:
-        settings = self._settings[level]
-        shaped = filter_logits(logits.float(), settings.temperature, settings.top_k, settings.top_p)
-        return draw(shaped.softmax(dim=-1), self._uniform(level, position)[rows])
-
-    def _uniform(self, level: int, position: int) -> Tensor:
-        """float64 Tensor[variants]. Made for many positions at once: one at a time is slow."""
-        number, offset = divmod(position, _BLOCK)
-        if self._block != (level, number):
-            made = uniforms(self._seed, self._variants, level, number * _BLOCK, _BLOCK)
-            self._uniforms, self._block = torch.from_numpy(made), (level, number)
-        return self._uniforms[:, offset]
+    return picks
 
 
 def empty_codes(batch: int, levels: int, device: torch.device | str = "cpu") -> list[Tensor]:
@@ -137,7 +119,7 @@ def sample_song(
     codes: Sequence[Tensor],
     samples: int,
     *,
-    pick: Pick,
+    picks: Picks,
     labels: Mapping[int, LabelBatch],
     settings: Mapping[int, LevelSettings],
     levels: Iterable[int] | None = None,
@@ -160,7 +142,7 @@ def sample_song(
             codes[level],
             codes_in(samples, prior.config.hop_samples),
             above=codes[level + 1] if prior.config.conditioner else None,
-            pick=pick,
+            picks=picks,
             labels=labels.get(level),
             settings=settings[level],
         )
@@ -172,7 +154,7 @@ def sample_level(
     codes: Tensor,
     total: int,
     *,
-    pick: Pick,
+    picks: Picks,
     above: Tensor | None = None,
     labels: LabelBatch | None = None,
     settings: LevelSettings,
@@ -187,7 +169,7 @@ def sample_level(
     windows = schedule(total, n_ctx, hop, filled=codes.shape[1])
     return (
         yield from sample_windows(
-            prior, codes, windows, pick=pick, above=above, labels=labels, settings=settings
+            prior, codes, windows, picks=picks, above=above, labels=labels, settings=settings
         )
     )
 
@@ -197,7 +179,7 @@ def sample_windows(
     codes: Tensor,
     windows: Sequence[Window],
     *,
-    pick: Pick,
+    picks: Picks,
     above: Tensor | None = None,
     labels: LabelBatch | None = None,
     settings: LevelSettings,
@@ -221,19 +203,12 @@ def sample_windows(
         window_above = _codes_above(prior, above, window)
         made = []
         for rows in split_rows(batch, settings.most_rows):
-
-            def pick_here(
-                logits: Tensor, position: int, start: int = window.start, rows: slice = rows
-            ) -> Tensor:
-                level = prior.config.level
-                return pick(logits, level=level, position=start + position, rows=rows)
-
             steps = window_steps(
                 prior,
                 y=None if y is None else y[rows],
                 codes_above=None if window_above is None else window_above[rows],
                 prime=codes[rows, window.start :],
-                pick=pick_here,
+                pick=picks(prior.config.level, window, rows),
                 sample_tokens=window.length,
                 chunk_size=settings.chunk_size,
             )
