@@ -1,0 +1,218 @@
+"""Priors: what they are conditioned on, their losses, their keys."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_priors import order_config, random_inputs, random_prior, upsampler_config
+from torch.nn import functional as F
+
+from jukebox_studio.model.config import PUBLISHED_PRIORS
+from jukebox_studio.model.prior import Prior, timing_bins
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+@torch.no_grad()
+def test_logits_cover_the_whole_width() -> None:
+    for order, positions, vocabulary in ((2, 24, 16), (8, 24, 16), (12, 32, 95)):
+        config = order_config(order)
+        inputs = random_inputs(config)
+        logits = random_prior(config)(inputs.codes, inputs.y)
+        assert logits.shape == (3, positions, vocabulary)
+
+
+@pytest.mark.parametrize("order", [2, 10, 12])
+@torch.no_grad()
+def test_a_code_changes_no_logits_up_to_its_own(order: int) -> None:
+    config = order_config(order)
+    prior, inputs = random_prior(config), random_inputs(config)
+    before = prior(inputs.codes, inputs.y)
+    changed = inputs.codes.clone()
+    changed[:, 9] = (changed[:, 9] + 1) % config.codebook_size
+    after = prior(changed, inputs.y)
+    own = config.sequence_length - config.n_ctx + 9
+    torch.testing.assert_close(after[:, : own + 1], before[:, : own + 1], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(after[:, own + 1], before[:, own + 1])
+
+
+@torch.no_grad()
+def test_a_style_given_as_a_vector_replaces_the_labels() -> None:
+    config = order_config(2)
+    prior, inputs = random_prior(config), random_inputs(config)
+    assert inputs.y is not None
+    labels = prior.split_labels(inputs.y)
+    own = prior.y_emb.style(labels.artist, labels.genres)
+    torch.testing.assert_close(
+        prior(inputs.codes, inputs.y, style=own), prior(inputs.codes, inputs.y)
+    )
+    blend = 0.5 * own + 0.5 * own.flip(0)
+    assert not torch.allclose(
+        prior(inputs.codes, inputs.y, style=blend), prior(inputs.codes, inputs.y)
+    )
+
+
+@torch.no_grad()
+def test_genres_are_a_bag_in_which_minus_one_counts_nothing() -> None:
+    prior = random_prior(order_config(2))
+    table, artist = prior.y_emb.bow_genre_emb.emb.weight, prior.y_emb.artist_emb.emb.weight
+    style = prior.y_emb.style(torch.tensor([[4]]), torch.tensor([[1, 3]]))
+    torch.testing.assert_close(style, (table[1] + table[3] + artist[4]).view(1, 1, -1))
+    style = prior.y_emb.style(torch.tensor([[4]]), torch.tensor([[1, -1]]))
+    torch.testing.assert_close(style, (table[1] + artist[4]).view(1, 1, -1))
+
+
+@torch.no_grad()
+def test_upsamplers_listen_to_the_level_above_where_it_lies() -> None:
+    config = upsampler_config()
+    prior, inputs = random_prior(config), random_inputs(config)
+    assert inputs.codes_above is not None
+    before = prior.conditioning(inputs.y, inputs.codes_above).x_cond
+    assert before is not None
+    assert before.shape == (3, 24, 16)
+    changed = inputs.codes_above.clone()
+    changed[:, -1] = (changed[:, -1] + 1) % 16
+    after = prior.conditioning(inputs.y, changed).x_cond
+    assert after is not None
+    assert not torch.allclose(after[:, -4:], before[:, -4:])
+    with pytest.raises(ValueError, match="needs 6 codes of the level above"):
+        prior.conditioning(inputs.y, changed[:, 1:])
+
+
+@torch.no_grad()
+def test_a_prior_without_labels_learns_a_start() -> None:
+    config = upsampler_config(labels=False)
+    prior, inputs = random_prior(config), random_inputs(config)
+    assert next(iter(dict(prior.prior.named_parameters()))) == "start_token"
+    assert prior(inputs.codes, None, inputs.codes_above).shape == (3, 24, 16)
+
+
+@torch.no_grad()
+def test_lyrics_given_apart_replace_those_in_the_labels() -> None:
+    for order in (8, 12):
+        config = order_config(order)
+        prior, inputs = random_prior(config), random_inputs(config)
+        assert inputs.y is not None
+        tokens = prior.split_labels(inputs.y).lyric_tokens
+        own = prior(inputs.codes, inputs.y, lyric_tokens=tokens)
+        torch.testing.assert_close(own, prior(inputs.codes, inputs.y))
+        other = prior(inputs.codes, inputs.y, lyric_tokens=tokens.flip(1))
+        assert not torch.allclose(own, other)
+
+
+@pytest.mark.parametrize("order", [2, 8, 12])
+@torch.no_grad()
+def test_losses_in_bits(order: int) -> None:
+    config = order_config(order)
+    prior, inputs = random_prior(config), random_inputs(config)
+    assert inputs.y is not None
+    loss = prior.loss(inputs.codes, inputs.y)
+    logits = prior(inputs.codes, inputs.y)
+    shift = 79 if order == 12 else 0
+    codes = F.cross_entropy(logits[:, -24:].transpose(1, 2), inputs.codes + shift) / math.log(2)
+    torch.testing.assert_close(loss.codes, codes)
+    if config.lyrics is None:
+        assert loss.total == loss.codes
+        assert loss.lyrics == 0
+        return
+    tokens, n = prior.split_labels(inputs.y).lyric_tokens, config.lyrics.n_tokens
+    if order == 12:
+        lyric_logits = logits[:, :n]
+    else:
+        lyric_logits = prior.prime_x_out(prior.encode_lyrics(tokens))
+    lyrics = F.cross_entropy(lyric_logits.transpose(1, 2), tokens) / math.log(2)
+    torch.testing.assert_close(loss.lyrics, lyrics)
+    torch.testing.assert_close(loss.total, (0.4 * n * lyrics + 24 * codes) / (n + 24))
+
+
+@pytest.mark.parametrize("order", [2, 8, 12])
+def test_every_parameter_learns(order: int) -> None:
+    config = order_config(order)
+    prior, inputs = random_prior(config), random_inputs(config)
+    prior.loss(inputs.codes, inputs.y).total.backward()
+    for name, parameter in prior.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_tied_heads_share_one_weight_under_two_keys() -> None:
+    tied, own = Prior(order_config(2)), Prior(order_config(10))
+    assert tied.prior.x_out.weight is tied.prior.x_emb.weight
+    assert own.prior.x_out.weight is not own.prior.x_emb.weight
+    assert {"prior.x_emb.weight", "prior.x_out.weight"} <= set(tied.state_dict())
+    assert "prior.x_out.weight" not in dict(tied.named_parameters())
+
+
+def test_initial_weights_follow_the_original() -> None:
+    torch.manual_seed(0)
+    config = PUBLISHED_PRIORS["upsampler_level_1"]
+    with torch.device("meta"):
+        assert sum(p.numel() for p in Prior(config).parameters()) == pytest.approx(981e6, rel=0.01)
+    prior = Prior(order_config(2))
+    scale = prior.config.init_scale
+    assert prior.prior.x_emb.weight.std().item() == pytest.approx(0.02 * scale, rel=0.2)
+    assert prior.prior.pos_emb.pos_emb.std().item() == pytest.approx(0.01 * scale, rel=0.2)
+    block = prior.get_submodule("prior.transformer._attn_mods.0")
+    weight, bias = block.mlp.c_proj.w, block.mlp.c_proj.b
+    assert weight.std().item() == pytest.approx(0.02 * scale, rel=0.2)
+    assert bias.abs().max() == 0
+
+
+def test_weights_stored_in_half_load() -> None:
+    prior = random_prior(order_config(2))
+    half = {k: v.half() if k.endswith(".w") else v for k, v in prior.state_dict().items()}
+    other = Prior(order_config(2))
+    other.load_state_dict(half)
+    weight = other.get_parameter("prior.transformer._attn_mods.0.attn.c_attn.w")
+    assert weight.dtype == torch.float32
+
+
+def test_labels_that_do_not_fit_are_refused() -> None:
+    config = order_config(2)
+    prior, inputs = Prior(config), random_inputs(config)
+    assert inputs.y is not None
+    with pytest.raises(ValueError, match="Labels of 6 numbers"):
+        prior.conditioning(inputs.y[:, 1:], None)
+    for column, value, message in ((3, 5, "Artists 0 to 4"), (4, 4, "Genres -1 to 3")):
+        y = inputs.y.clone()
+        y[0, column] = value
+        with pytest.raises(ValueError, match=message):
+            prior.conditioning(y, None)
+    with pytest.raises(ValueError, match="needs labels"):
+        prior.conditioning(None, None)
+    with pytest.raises(ValueError, match="window of 24 codes expected, got 23"):
+        prior(inputs.codes[:, 1:], inputs.y)
+    with pytest.raises(ValueError, match="knows no lyrics"):
+        prior.attention_weights(inputs.codes, inputs.y, layers=[0])
+
+
+def test_timing_bins_are_the_reference_s_in_float32() -> None:
+    arrays = np.load(DATA / "timing_bins.npz")
+    cases = 0
+    for model in json.loads((DATA / "timing_bins.json").read_text()):
+        for case in model["cases"]:
+            numbers = (case["total_length"], case["offset"], model["sample_length"])
+
+            def bins(
+                numbers: tuple[int, int, int] = numbers, model: dict[str, float] = model
+            ) -> tuple[torch.Tensor, ...]:
+                return timing_bins(
+                    *(torch.tensor([[n]]) for n in numbers),
+                    n_ctx=int(model["n_ctx"]),
+                    t_bins=int(model["t_bins"]),
+                    min_samples=model["min_duration"] * model["sr"],
+                    max_samples=model["max_duration"] * model["sr"],
+                )
+
+            if "error" in case:
+                with pytest.raises(ValueError, match="outside its range"):
+                    bins()
+                continue
+            for key, got in zip(("total", "absolute", "relative"), bins(), strict=True):
+                want = arrays[f"{model['name']}/{key}"][case["row"]]
+                assert np.array_equal(got[0].numpy(), want)
+                cases += 1
+    assert cases > 0
