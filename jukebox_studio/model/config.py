@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 AttentionKind = Literal[0, 1, 2, 3, 6, 7]
@@ -324,9 +324,7 @@ PUBLISHED_PRIORS: dict[str, PriorConfig] = {
             sample_rate_hz=44_100,
             transformer=TransformerConfig(4800, 79, 8, 10, 128),
             labels=_V2_LABELS,
-            lyrics=LyricsConfig(
-                "v2", 512, 80, 0.4, TransformerConfig(1280, 18, 4, 2, 32), 68, 2
-            ),
+            lyrics=LyricsConfig("v2", 512, 80, 0.4, TransformerConfig(1280, 18, 4, 2, 32), 68, 2),
             conditioner=None,
             untied_head=True,
             init_scale=0.1,
@@ -372,3 +370,61 @@ TINY_VQVAE = VQVAEConfig(
 )
 
 VQVAES = {config.name: config for config in (PUBLISHED_VQVAE, STARTER_VQVAE, TINY_VQVAE)}
+
+_OWN_LABELS = LabelConfig(
+    version="v2",
+    artist_bins=64,
+    genre_bins=64,
+    max_genres=5,
+    t_bins=None,
+    min_duration_seconds=None,
+    max_duration_seconds=None,
+)
+
+
+def _own_prior(
+    vqvae: VQVAEConfig,
+    level: int,
+    n_ctx: int,
+    transformer: TransformerConfig,
+    conditioner_width: int | None,
+) -> PriorConfig:
+    """A prior for one of our own VQ-VAEs; without a conditioner width, the top one."""
+    labels, conditioner = _OWN_LABELS, None
+    hop = vqvae.hop_samples(level)
+    if conditioner_width is None:
+        labels = replace(
+            labels,
+            t_bins=64,
+            min_duration_seconds=n_ctx * hop / vqvae.sample_rate_hz,
+            max_duration_seconds=600.0,
+        )
+    else:
+        conditioner = ConditionerConfig(conditioner_width, 4, vqvae.strides[level + 1])
+    return PriorConfig(
+        name=f"{vqvae.name}_level_{level}",
+        level=level,
+        n_ctx=n_ctx,
+        codebook_size=vqvae.codebook_size,
+        hop_samples=hop,
+        sample_rate_hz=vqvae.sample_rate_hz,
+        transformer=transformer,
+        labels=labels,
+        lyrics=None,
+        conditioner=conditioner,
+        init_scale=0.7,
+    )
+
+
+PRIORS = {
+    **PUBLISHED_PRIORS,
+    **{
+        config.name: config
+        for config in (
+            _own_prior(STARTER_VQVAE, 1, 1024, TransformerConfig(320, 12, 4, 2, 32), None),
+            _own_prior(STARTER_VQVAE, 0, 1024, TransformerConfig(192, 9, 4, 2, 32), 96),
+            _own_prior(TINY_VQVAE, 1, 64, TransformerConfig(32, 3, 2, 2, 8), None),
+            _own_prior(TINY_VQVAE, 0, 64, TransformerConfig(32, 3, 2, 2, 8), 8),
+        )
+    },
+}

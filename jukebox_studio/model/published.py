@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from jukebox_studio.model.config import (
     ConditionerConfig,
@@ -47,7 +47,7 @@ def prior_config(name: str, hps: Hps, vqvae: VQVAEConfig) -> PriorConfig:
     """
     level: int = hps["level"]
     top = level == vqvae.levels - 1
-    version = "v3" if hps["labels_v3"] else "v2"
+    version: Literal["v2", "v3"] = "v3" if hps["labels_v3"] else "v2"
     stack = TransformerConfig(
         width=hps["prior_width"],
         depth=hps["prior_depth"],

@@ -11,14 +11,26 @@ import torch
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from jukebox_studio.bundle import VQVAE_FILE, Manifest, labels_file, prior_file, write_bundle
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.model.config import VQVAES
+from jukebox_studio.licences import CC_BY_SA_4
+from jukebox_studio.model.config import PRIORS, VQVAES, VQVAEConfig
+from jukebox_studio.model.load import save_weights
+from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.progress import show_training
+from jukebox_studio.training.codes import CodeWindows, Dropout, encode_tracks, make_tables
 from jukebox_studio.training.data import Crops, Sound, decode_tracks, read_table
-from jukebox_studio.training.loop import LoopSettings, TrainProgress, train
+from jukebox_studio.training.loop import (
+    CHECKPOINT,
+    LoopSettings,
+    TrainProgress,
+    averaged_state,
+    train,
+)
 from jukebox_studio.training.losses import LossConfig, bandwidth
-from jukebox_studio.training.vqvae import VQVAETask
+from jukebox_studio.training.prior import PriorTask
+from jukebox_studio.training.vqvae import VQVAETask, trained_parts
 
 app = App(name="train", help="Train a VQ-VAE or a prior on a folder of music.")
 
@@ -102,6 +114,170 @@ def vqvae(
     settings = LoopSettings(steps=steps, lr=lr, anneal_share=anneal, ema_decay=0.995)
     _describe(out, {"config": config, "level": level, "batch": batch, "crop_codes": crop_codes})
     _show(train(task, settings, out), json_lines)
+
+
+@app.command
+def prior(
+    data: Path,
+    codes: Path,
+    out: Path,
+    *,
+    config: Literal[tuple(PRIORS)],  # type: ignore[valid-type]
+    steps: Positive = 10_000,
+    batch: Positive = 4,
+    lr: float = 3e-4,
+    anneal: Share = 0.2,
+    evenness: Share = 1.0,
+    drop_artist: Share = 0.1,
+    drop_genres: Share = 0.1,
+    precision: Precision = "float32",
+    seed: int = 0,
+    threads: Positive = 1,
+    json_lines: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:
+    """Train a prior or an upsampler on the codes of a folder of music.
+
+    Called again with the same folder it goes on where it stopped.
+
+    Parameters
+    ----------
+    data
+        Folder of audio with a tracks.csv (docs/training.md).
+    codes
+        Folder that holds the runs of the VQ-VAE, `vqvae_level_0` and so on.
+    out
+        Folder of this run.
+    config
+        Shape of the prior; its VQ-VAE is the one named before `_level_`.
+    steps
+        Steps in all, those of earlier calls included.
+    batch
+        Windows per step.
+    lr
+        Learning rate.
+    anneal
+        Share of the steps, at the end, over which the rate falls to zero.
+    evenness
+        1 hears every artist as often, 0 every second of music.
+    drop_artist
+        Chance that a window is not told its artist.
+    drop_genres
+        Chance that a window is not told its genres.
+    precision
+        Arithmetic of the matrix products.
+    seed
+        Seed of windows and initial weights.
+    threads
+        Processor threads.
+    json_lines
+        Print progress as JSON lines.
+    """
+    shape = PRIORS[config]
+    vqvae_shape = VQVAES.get(config.rpartition("_level_")[0])
+    if vqvae_shape is None:
+        raise JukeboxError(f"{config} is a published shape; only our own can be trained here.")
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    sounds = _sounds(data, vqvae_shape.sample_rate_hz)
+    vqvae_model = assemble_vqvae(vqvae_shape, codes)
+    levels = [shape.level, shape.level + 1] if shape.conditioner else [shape.level]
+
+    def told(done: int, total: int) -> None:
+        if not json_lines:
+            print(f"encoding: {done} of {total} tracks", end="\r", flush=True)
+
+    coded = {
+        split: encode_tracks(vqvae_model, sounds[split], codes / "codes", told, levels)
+        for split in ("train", "validation")
+    }
+    tables = make_tables([s.track for s in sounds["train"]])
+    dropout = Dropout(drop_artist, drop_genres)
+    windows = CodeWindows(coded["train"], shape, tables, seed, evenness, dropout)
+    held_out = None
+    if coded["validation"]:
+        held_out = CodeWindows(coded["validation"], shape, tables, seed)
+    task = PriorTask(Prior(shape), windows, held_out, batch, precision == "bfloat16")
+    settings = LoopSettings(
+        steps=steps, lr=lr, anneal_share=anneal, betas=(0.9, 0.95), ema_decay=0.995
+    )
+    _describe(out, {"config": config, "level": shape.level, "batch": batch})
+    _show(train(task, settings, out), json_lines)
+
+
+@app.command
+def bundle(
+    data: Path,
+    runs: Path,
+    out: Path,
+    *,
+    config: Literal[tuple(VQVAES)] = "starter",  # type: ignore[valid-type]
+    name: str = "starter",
+    attribution: Path,
+    description: str = "",
+    replace: bool = False,
+) -> None:
+    """Bring finished runs together as a bundle, its weights in float16.
+
+    Parameters
+    ----------
+    data
+        Folder that the runs were trained on: its train tracks name the artists and genres.
+    runs
+        Folder of the runs `vqvae_level_0`, `prior_level_0` and so on.
+    out
+        Folder of the new bundle.
+    config
+        Shape of the VQ-VAE.
+    name
+        Name of the bundle.
+    attribution
+        Text file with a line per work that the model learned from.
+    description
+        One sentence on what the model is.
+    replace
+        Take the place of a bundle that is there.
+    """
+    shape = VQVAES[config]
+    tables = make_tables([t for t in read_table(data) if t.split == "train"])
+    vqvae_model = assemble_vqvae(shape, runs)
+    priors = {n: PRIORS[f"{config}_level_{n}"] for n in range(shape.levels)}
+
+    def fill(folder: Path) -> Manifest:
+        save_weights(folder / VQVAE_FILE, vqvae_model.state_dict(), torch.float16)
+        for level in priors:
+            state = averaged_state(runs / f"prior_level_{level}" / CHECKPOINT)
+            save_weights(folder / prior_file(level), state, torch.float16)
+        text = json.dumps(tables.to_json(), indent=1) + "\n"
+        (folder / labels_file(tables.version)).write_text(text, encoding="utf-8")
+        lines = attribution.read_text(encoding="utf-8").splitlines()
+        return Manifest(
+            name=name,
+            description=description,
+            licence=CC_BY_SA_4,
+            attribution=tuple(line for line in lines if line.strip()),
+            vqvae=shape,
+            priors=priors,
+        )
+
+    write_bundle(out, fill, replace=replace)
+    print(f"{out} holds the bundle {name}.")
+
+
+def assemble_vqvae(shape: VQVAEConfig, runs: Path) -> VQVAE:
+    """The VQ-VAE whose levels were trained in `runs`/vqvae_level_0 and so on, averaged weights.
+
+    Weights are rounded to float16 first, as they will be shipped: priors must learn the codes that
+    the shipped encoder makes.
+    """
+    model = VQVAE(shape)
+    for level in range(shape.levels):
+        path = runs / f"vqvae_level_{level}" / CHECKPOINT
+        if not path.is_file():
+            raise JukeboxError(f"{path} is missing; train level {level} of the VQ-VAE first.")
+        state = {k: v.half().float() for k, v in averaged_state(path).items()}
+        trained_parts(model, level).load_state_dict(state)
+        model.codebook(level).restore()
+    return model.eval().requires_grad_(False)
 
 
 def _sounds(data: Path, rate_hz: int) -> dict[str, list[Sound]]:

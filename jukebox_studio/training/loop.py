@@ -30,7 +30,9 @@ CHECKPOINT = "checkpoint.safetensors"
 class Task(Protocol):
     """What the loop trains."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """The parameters that train."""
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """The loss of the batch of a step, differentiable, and what to log of it."""

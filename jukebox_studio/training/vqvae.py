@@ -115,6 +115,17 @@ def optimise(
     return float(norm)
 
 
+def trained_parts(vqvae: VQVAE, level: int) -> nn.ModuleDict:
+    """The autoencoder of one level: all that a run trains and its checkpoint holds."""
+    return nn.ModuleDict(
+        {
+            "encoder": vqvae.encoders[level],
+            "decoder": vqvae.decoders[level],
+            "codebook": vqvae.codebook(level),
+        }
+    )
+
+
 class VQVAETask:
     """Trains the autoencoder of one level on crops; validates it on crops of held-out tracks."""
 
@@ -132,14 +143,7 @@ class VQVAETask:
     ) -> None:
         self.vqvae = vqvae
         self.level = level
-        # Levels are separate autoencoders, so the optimiser holds this one alone.
-        self.model = nn.ModuleDict(
-            {
-                "encoder": vqvae.encoders[level],
-                "decoder": vqvae.decoders[level],
-                "codebook": vqvae.codebook(level),
-            }
-        )
+        self.model = trained_parts(vqvae, level)
         self.train = train
         self.held_out = held_out
         self.scale = scale

@@ -1,0 +1,220 @@
+"""Tracks as codes: what a prior learns from, and the windows it is shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jukebox_studio.errors import JukeboxError
+from jukebox_studio.model.config import PriorConfig
+from jukebox_studio.model.labels import (
+    UNKNOWN,
+    Labeller,
+    LabelTables,
+    normalize_artist,
+    normalize_genre,
+)
+from jukebox_studio.model.vqvae import VQVAE
+from jukebox_studio.training.data import Sound, Track, artist_weights
+
+Codes = NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class CodedTrack:
+    """One track as codes, mapped from a cache: int16 Array[T] per level."""
+
+    track: Track
+    levels: dict[int, Codes]
+    total_samples: int
+    """Length of the track, cut to whole codes of the top level."""
+
+
+def encode_tracks(
+    vqvae: VQVAE,
+    sounds: Sequence[Sound],
+    cache: Path,
+    told: Callable[[int, int], None] | None = None,
+    levels: Sequence[int] | None = None,
+) -> list[CodedTrack]:
+    """Every track in codes of `levels` (default: all), kept in `cache` under the weights' hash."""
+    cache.mkdir(parents=True, exist_ok=True)
+    hop = vqvae.config.hop_samples(vqvae.config.levels - 1)
+    chosen = range(vqvae.config.levels) if levels is None else levels
+    names = {level: _weights_hash(vqvae, level) for level in chosen}
+    tracks = []
+    for i, sound in enumerate(sounds):
+        total = len(sound.samples) // hop * hop
+        mapped = {}
+        for level, name in names.items():
+            key = hashlib.sha256(f"{sound.track.path.resolve()}|{total}".encode()).hexdigest()[:16]
+            path = cache / f"{key}-{name}.npy"
+            if not path.is_file():
+                audio = torch.from_numpy(sound.samples[:total].astype(np.float32) / 32767)
+                with torch.no_grad():
+                    codes = vqvae.encode_chunked(audio[None, :, None], level)[0]
+                part = path.with_suffix(".part.npy")
+                np.save(part, codes.numpy().astype(np.int16))
+                part.replace(path)
+            mapped[level] = np.load(path, mmap_mode="r")
+        tracks.append(CodedTrack(sound.track, mapped, total))
+        if told:
+            told(i + 1, len(sounds))
+    return tracks
+
+
+def _weights_hash(vqvae: VQVAE, level: int) -> str:
+    digest = hashlib.sha256()
+    for module in (vqvae.encoders[level], vqvae.codebook(level)):
+        for tensor in module.state_dict().values():
+            digest.update(tensor.contiguous().numpy().tobytes())
+    return f"l{level}-{digest.hexdigest()[:12]}"
+
+
+def make_tables(tracks: Sequence[Track]) -> LabelTables:
+    """Label tables (v2 spellings) of the artists and genre words of some tracks; 0 is unknown."""
+    artists = sorted({normalize_artist(t.artist, "v2") for t in tracks} - {"unknown", ""})
+    genres = sorted({w for t in tracks for w in normalize_genre(t.genre, "v2")} - {"unknown", ""})
+
+    def table(names: list[str]) -> dict[str, int]:
+        return {"unknown": UNKNOWN} | {name: i for i, name in enumerate(names, start=1)}
+
+    return LabelTables("v2", table(artists), table(genres))
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """The chance that a window is not told its artist, its genres, its lyrics: each by itself.
+
+    Then the model also learns what music is like without them, which guidance needs; the original
+    dropped none.
+    """
+
+    artist: float = 0.1
+    genres: float = 0.1
+    lyrics: float = 0.1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of codes with what the prior is told of them."""
+
+    codes: Tensor
+    """Tensor[B, n_ctx] int64."""
+    above: Tensor | None
+    """Tensor[B, n_ctx / ratio], where the model has a conditioner."""
+    y: Tensor
+    """Tensor[B, fields]."""
+
+
+class CodeWindows:
+    """Random windows of a set of coded tracks. The window of (seed, step, row) never changes."""
+
+    def __init__(
+        self,
+        tracks: Sequence[CodedTrack],
+        config: PriorConfig,
+        tables: LabelTables,
+        seed: int,
+        evenness: float = 1.0,
+        dropout: Dropout | None = None,
+    ) -> None:
+        self.config = config
+        self.labeller = Labeller.for_prior(config, tables)
+        self.tracks = [t for t in tracks if len(t.levels[config.level]) >= config.n_ctx]
+        if not self.tracks:
+            raise JukeboxError(
+                f"No track is as long as a window of {config.name}, "
+                f"{config.sample_length / config.sample_rate_hz:.1f} s. Add longer tracks."
+            )
+        self.seed = seed
+        self.dropout = dropout
+        self.ratio = config.conditioner.codes_per_code_above if config.conditioner else 1
+        lengths = [(t.track.artist, float(t.total_samples)) for t in self.tracks]
+        self._weights = artist_weights(lengths, evenness)
+
+    def batch(self, step: int, size: int) -> Batch:
+        """The windows of a training step."""
+        rng = np.random.default_rng([self.seed, step])
+        rows = []
+        for index in rng.choice(len(self.tracks), size, p=self._weights):
+            codes = self.tracks[index].levels[self.config.level]
+            latest = (len(codes) - self.config.n_ctx) // self.ratio
+            rows.append((self.tracks[index], int(rng.integers(latest + 1)) * self.ratio))
+        return self.collate(rows, rng if self.dropout else None)
+
+    def even(self, most_per_track: int, size: int) -> Iterator[Batch]:
+        """Windows spread evenly over every track, told everything: for validation."""
+        rows = [row for track in self.tracks for row in self.spread(track, most_per_track)]
+        for i in range(0, len(rows), size):
+            yield self.collate(rows[i : i + size])
+
+    def spread(self, track: CodedTrack, most: int) -> list[tuple[CodedTrack, int]]:
+        """At most `most` windows of a track, from its first to its last code."""
+        latest = (len(track.levels[self.config.level]) - self.config.n_ctx) // self.ratio
+        count = min(most, 1 + latest * self.ratio // self.config.n_ctx)
+        starts = np.linspace(0, latest, count).astype(int)
+        return [(track, int(start) * self.ratio) for start in starts]
+
+    def collate(
+        self, rows: Sequence[tuple[CodedTrack, int]], rng: np.random.Generator | None = None
+    ) -> Batch:
+        """The windows that start at the given codes of the given tracks; labels drop with `rng`."""
+        level, n_ctx = self.config.level, self.config.n_ctx
+
+        def stack(parts: list[Codes]) -> Tensor:
+            return torch.from_numpy(np.stack(parts).astype(np.int64))
+
+        above = None
+        if self.config.conditioner:
+            length = n_ctx // self.ratio
+            above = stack(
+                [t.levels[level + 1][s // self.ratio : s // self.ratio + length] for t, s in rows]
+            )
+        return Batch(
+            codes=stack([t.levels[level][s : s + n_ctx] for t, s in rows]),
+            above=above,
+            y=torch.from_numpy(np.stack([self._label(t, s, rng) for t, s in rows])),
+        )
+
+    def _label(
+        self, track: CodedTrack, start: int, rng: np.random.Generator | None
+    ) -> NDArray[np.int64]:
+        artist, genre = track.track.artist, track.track.genre
+        if rng is not None and self.dropout is not None:
+            # Always two draws, so that one choice does not shift the next.
+            drops = rng.random(2) < (self.dropout.artist, self.dropout.genres)
+            artist = "unknown" if drops[0] else artist
+            genre = "unknown" if drops[1] else genre
+        total, offset = fit_timing(
+            self.config, track.total_samples, start * self.config.hop_samples
+        )
+        return self.labeller.label(
+            artist=artist, genre=genre, lyrics="", total_samples=total, offset_samples=offset
+        ).y
+
+
+def fit_timing(config: PriorConfig, total_samples: int, offset_samples: int) -> tuple[int, int]:
+    """Total length and offset as near to the given as the model's timing labels allow.
+
+    A song outside the model's range counts as its shortest or longest; a window past the end of a
+    song that counts as shorter lies at its end.
+    """
+    labels = config.labels
+    if labels is None or labels.min_duration_seconds is None:
+        return total_samples, offset_samples
+    assert labels.max_duration_seconds is not None
+    rate = config.sample_rate_hz
+    # A sample within either end, since float32 may round up to the end itself.
+    shortest = int(labels.min_duration_seconds * rate) + 2
+    longest = int(labels.max_duration_seconds * rate) - 2
+    total = min(max(total_samples, shortest), longest)
+    offset = min(offset_samples, max(0, total - config.sample_length))
+    return total, offset

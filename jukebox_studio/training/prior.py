@@ -1,0 +1,61 @@
+"""Training of a prior or an upsampler on codes (paper, section 4 and appendix B.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from jukebox_studio.model.prior import Prior
+from jukebox_studio.training.codes import Batch, CodeWindows
+
+
+class PriorTask:
+    """Trains a prior on random windows; validates it on even windows of held-out tracks."""
+
+    def __init__(
+        self,
+        prior: Prior,
+        train: CodeWindows,
+        held_out: CodeWindows | None,
+        batch_size: int,
+        bfloat16: bool = False,
+        most_windows_per_track: int = 4,
+    ) -> None:
+        self.model = prior
+        self.train = train
+        self.held_out = held_out
+        self.batch_size = batch_size
+        self.bfloat16 = bfloat16
+        self.most_windows_per_track = most_windows_per_track
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
+        batch = self.train.batch(step, self.batch_size)
+        with torch.autocast(batch.codes.device.type, torch.bfloat16, enabled=self.bfloat16):
+            loss = self.model.loss(batch.codes, batch.y, batch.above)
+        return loss.total, {"bits_per_code": float(loss.codes.detach())}
+
+    def validate(self) -> dict[str, float]:
+        if self.held_out is None:
+            return {}
+        batches = self.held_out.even(self.most_windows_per_track, self.batch_size)
+        return {"held_out_bits_per_code": mean_bits(self.model, batches, self.bfloat16)}
+
+    def extra_tensors(self) -> dict[str, Tensor]:
+        return {}
+
+    def restore_extra(self, tensors: dict[str, Tensor]) -> None:
+        pass
+
+
+@torch.no_grad()
+def mean_bits(prior: Prior, batches: Iterable[Batch], bfloat16: bool = False) -> float:
+    """Mean bits per code over batches of windows."""
+    total, rows = 0.0, 0
+    for batch in batches:
+        with torch.autocast(batch.codes.device.type, torch.bfloat16, enabled=bfloat16):
+            loss = prior.loss(batch.codes, batch.y, batch.above)
+        total += float(loss.codes) * len(batch.codes)
+        rows += len(batch.codes)
+    return total / rows
