@@ -1,0 +1,273 @@
+"""Every training command for a few steps on made-up music, from audio to a usable bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from jukebox_studio import audio
+from jukebox_studio.bundle import open_bundle, verify
+from jukebox_studio.errors import JukeboxError
+from jukebox_studio.model.config import PRIORS, TINY_VQVAE
+from jukebox_studio.model.labels import LabelTables
+from jukebox_studio.model.load import load_vqvae
+from jukebox_studio.training import commands
+from jukebox_studio.training.codes import (
+    CodeWindows,
+    Dropout,
+    encode_tracks,
+    fit_timing,
+    make_tables,
+)
+from jukebox_studio.training.data import Crops, artist_weights, decode_tracks, read_table
+from jukebox_studio.training.evaluate import evaluate
+from jukebox_studio.training.loop import CHECKPOINT, LoopSettings, averaged_state, read_checkpoint
+from jukebox_studio.training.ngram import NGram
+
+RATE_HZ = TINY_VQVAE.sample_rate_hz
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six short tracks of two artists, in a folder with its table."""
+    folder = tmp_path_factory.mktemp("music")
+    rng = np.random.default_rng(0)
+    rows = ["file,artist,genre,split,lyrics_file"]
+    for i in range(6):
+        time = np.arange(RATE_HZ) / RATE_HZ
+        tone = 0.3 * np.sin(2 * np.pi * (110 + 55 * i) * time) + 0.05 * rng.standard_normal(
+            len(time)
+        )
+        audio.write(folder / f"{i}.wav", tone.astype(np.float32), RATE_HZ)
+        split = ("train", "train", "train", "train", "validation", "test")[i]
+        rows.append(f"{i}.wav,Artist {i % 2},Slow Hum,{split},")
+    (folder / "tracks.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two steps of every part."""
+    folder = tmp_path_factory.mktemp("runs")
+    for level in (0, 1):
+        commands.vqvae(
+            music,
+            folder / f"vqvae_level_{level}",
+            config="tiny",
+            level=level,
+            steps=2,
+            batch=2,
+            crop_codes=256,
+            json_lines=True,
+        )
+    for level in (0, 1):
+        commands.prior(
+            music,
+            folder,
+            folder / f"prior_level_{level}",
+            config=f"tiny_level_{level}",
+            steps=2,
+            batch=2,
+            json_lines=True,
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(music: Path, runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    credits = folder / "credits.txt"
+    credits.write_text("Six tones by nobody\n", encoding="utf-8")
+    commands.bundle(music, runs, folder / "tiny", config="tiny", name="tiny", attribution=credits)
+    return folder / "tiny"
+
+
+def test_a_trained_model_becomes_a_bundle_that_verifies(bundle: Path) -> None:
+    manifest = verify(bundle)
+    assert manifest.levels == 2
+    assert manifest.licence.name == "CC-BY-SA-4.0"
+
+
+def test_the_bundle_makes_the_codes_that_its_priors_learned(
+    bundle: Path, music: Path, runs: Path
+) -> None:
+    opened = open_bundle(bundle)
+    trained = commands.assemble_vqvae(TINY_VQVAE, runs)
+    shipped = load_vqvae(opened)
+    sound = decode_tracks(read_table(music), RATE_HZ, music / "cache")[0]
+    samples = torch.from_numpy(sound.samples[:22_016].astype(np.float32) / 32767)[None, :, None]
+    for a, b in zip(trained.encode(samples), shipped.encode(samples), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_every_report_has_held_out_numbers_at_the_end(runs: Path) -> None:
+    for name, key in (
+        ("vqvae_level_1", "held_out_convergence_db"),
+        ("prior_level_0", "held_out_bits_per_code"),
+    ):
+        last = json.loads((runs / name / "log.jsonl").read_text().splitlines()[-1])
+        assert last["step"] == 2
+        assert np.isfinite(last[key])
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(music: Path, tmp_path: Path) -> None:
+    def train(folder: str, steps: int) -> dict[str, torch.Tensor]:
+        commands.vqvae(
+            music,
+            tmp_path / folder,
+            config="tiny",
+            level=0,
+            steps=steps,
+            batch=2,
+            crop_codes=256,
+            anneal=0.0,
+            json_lines=True,
+        )
+        return averaged_state(tmp_path / folder / CHECKPOINT)
+
+    train("stopped", 2)
+    resumed, whole = train("stopped", 4), train("whole", 4)
+    assert whole.keys() == resumed.keys()
+    for key, value in whole.items():
+        assert torch.equal(value, resumed[key]), key
+
+
+def test_a_run_of_another_shape_is_refused(music: Path, runs: Path) -> None:
+    with pytest.raises(JukeboxError, match="holds a run with level 0"):
+        commands.vqvae(music, runs / "vqvae_level_0", config="tiny", level=1, steps=3)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(JukeboxError, match="cannot be read"):
+        read_checkpoint(path)
+
+
+def test_evaluation_measures_every_level(bundle: Path, music: Path, tmp_path: Path) -> None:
+    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
+    opened = open_bundle(bundle)
+    tables = make_tables([s.track for s in sounds])
+    report = evaluate(
+        opened, tables, sounds[:4], sounds[5:], split="test", cache=tmp_path, batch_size=2
+    )
+    assert [level.level for level in report.levels] == [0, 1]
+    for level in report.levels:
+        # An untrained prior knows about as much as a uniform guess, a frequency table more.
+        assert level.prior_bits == pytest.approx(5.0, abs=0.7)
+        assert level.frequency_bits > 0
+        assert 0 < level.codes_used <= 1
+
+
+def test_dropped_labels_become_unknown(music: Path, runs: Path, tmp_path: Path) -> None:
+    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
+    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
+    tables = make_tables([s.track for s in sounds])
+    shape = PRIORS["tiny_level_1"]
+
+    def artists(chance: float) -> torch.Tensor:
+        windows = CodeWindows(tracks, shape, tables, 0, dropout=Dropout(chance, chance))
+        return windows.batch(0, 64).y[:, 3]
+
+    assert (artists(0.0) > 0).all()
+    assert (artists(1.0) == 0).all()
+    assert 0 < (artists(0.5) == 0).sum() < 64
+
+
+def test_windows_of_an_upsampler_lie_under_the_codes_above(
+    music: Path, runs: Path, tmp_path: Path
+) -> None:
+    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
+    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
+    windows = CodeWindows(tracks, PRIORS["tiny_level_0"], make_tables([s.track for s in sounds]), 0)
+    batch = windows.batch(3, 4)
+    assert batch.above is not None
+    for row in range(4):
+        total, offset = int(batch.y[row, 0]), int(batch.y[row, 1])
+        hop = TINY_VQVAE.hop_samples(0)
+        assert offset % TINY_VQVAE.hop_samples(1) == 0
+        found = [
+            track
+            for track in tracks
+            if track.total_samples == total
+            and np.array_equal(
+                track.levels[0][offset // hop : offset // hop + 64], batch.codes[row].numpy()
+            )
+            and np.array_equal(
+                track.levels[1][offset // (4 * hop) : offset // (4 * hop) + 16],
+                batch.above[row].numpy(),
+            )
+        ]
+        assert found
+
+
+@pytest.mark.parametrize(
+    ("total_seconds", "offset_seconds"), [(0.1, 0.0), (5.0, 4.0), (700.0, 650.0), (599.9999, 590.0)]
+)
+def test_timing_always_fits_the_model(total_seconds: float, offset_seconds: float) -> None:
+    shape = PRIORS["starter_level_1"]
+    rate = shape.sample_rate_hz
+    total, offset = fit_timing(shape, int(total_seconds * rate), int(offset_seconds * rate))
+    tables = LabelTables("v2", {"unknown": 0}, {"unknown": 0})
+    from jukebox_studio.model.labels import Labeller, timing_bins
+
+    y = Labeller.for_prior(shape, tables).label(
+        artist="", genre="", lyrics="", total_samples=total, offset_samples=offset
+    )
+    assert shape.labels is not None
+    timing_bins(y.y[None], shape.labels, shape.n_ctx, rate)
+
+
+def test_even_sampling_gives_every_artist_the_same_chance() -> None:
+    weights = artist_weights([("a", 90.0), ("b", 5.0), ("b", 5.0)], 1.0)
+    assert weights == pytest.approx([0.5, 0.25, 0.25])
+    assert artist_weights([("a", 90.0), ("b", 10.0)], 0.0) == pytest.approx([0.9, 0.1])
+
+
+def test_a_crop_depends_on_seed_step_and_row_alone(music: Path) -> None:
+    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
+    a, b = Crops(sounds, 1000, 3).batch(7, 4), Crops(sounds, 1000, 3).batch(7, 4)
+    assert torch.equal(a, b)
+    assert not torch.equal(a, Crops(sounds, 1000, 4).batch(7, 4))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("missing.wav,A,B,train,", "line 2: .*missing.wav is not there"),
+        ("0.wav,A,B,trian,", "line 2: split is 'trian'"),
+        ("0.wav,A,B,train,no.txt", "no.txt cannot be read"),
+    ],
+)
+def test_a_bad_line_of_the_table_is_named(
+    music: Path, tmp_path: Path, row: str, message: str
+) -> None:
+    (tmp_path / "0.wav").write_bytes((music / "0.wav").read_bytes())
+    (tmp_path / "tracks.csv").write_text(f"file,artist,genre,split,lyrics_file\n{row}\n")
+    with pytest.raises(JukeboxError, match=message):
+        read_table(tmp_path)
+
+
+def test_the_rate_warms_up_from_zero_and_anneals_to_zero() -> None:
+    settings = LoopSettings(steps=1000, lr=1.0, warmup_steps=100, anneal_share=0.5)
+    assert settings.lr_at(0) == 0.0
+    assert settings.lr_at(50) == 0.5
+    assert settings.lr_at(400) == 1.0
+    assert settings.lr_at(750) == pytest.approx(0.5)
+    assert settings.lr_at(1000) == pytest.approx(0.0)
+
+
+def test_an_ngram_is_a_distribution_and_learns_a_pattern() -> None:
+    rng = np.random.default_rng(1)
+    pattern = np.tile(np.array([0, 1, 2, 3], np.int16), 200)
+    noise = rng.integers(0, 5, 400).astype(np.int16)
+    model = NGram([pattern, noise], 5, 3)
+    assert model.bits(pattern)[10:].mean() < 0.7
+    # After any context the chances of all codes sum to one.
+    context = np.array([4, 1, 2, 2, 0], np.int16)
+    chances = [2 ** -model.bits(np.append(context, c).astype(np.int16))[-1] for c in range(5)]
+    assert sum(chances) == pytest.approx(1.0)
