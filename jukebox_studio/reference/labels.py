@@ -134,8 +134,9 @@ def _window_expected(want: Row) -> tuple[int, ...] | None:
 
 
 def _check_labels(folder: ReferenceFolder, report: Report) -> None:
+    rows = folder.json("labels/labels.json")
     tables = {version: reference_tables(folder, version) for version in _VERSIONS}
-    for number, row in enumerate(folder.json("labels/labels.json")):
+    for number, row in enumerate(rows):
         case = f"labels/labels/{row['labeller']}/{number}"
         with report.section(case):
             args, meta = row["args"], row["meta"]

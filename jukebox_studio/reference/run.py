@@ -36,8 +36,11 @@ def run_reference(root: Path, ids: Path | None, write: Callable[[str], None]) ->
     """
     try:
         folder = ReferenceFolder(root, ids)
-    except (ValueError, KeyError, TypeError) as error:
-        raise JukeboxError(f"{root / 'cases.json'} lists no files: {error!r}.") from error
+        listed = {str(name): str(digest) for name, digest in folder.listed.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise JukeboxError(f"{root / 'cases.json'} does not list files by name.") from error
+    if not listed:
+        raise JukeboxError(f"{root / 'cases.json'} lists no files.")
     if ids is not None and not ids.is_dir():
         raise JukeboxError(f"{ids} is not a folder of label tables.")
     report = _PrintedReport(write=write)
