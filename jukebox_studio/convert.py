@@ -104,23 +104,34 @@ def find_checkpoints(
     if not source.is_dir():
         raise JukeboxError(f"{source} is not a folder; name the folder that holds the checkpoints.")
     found: dict[str | int | None, tuple[Path, ...]] = {}
-    levels = [n for n in files if isinstance(n, int)]
-    parts: list[str | int] = [VQVAE_PART, *(sorted(levels) if levels else range(3))]
-    for part in parts:
-        name = f"{VQVAE_PART}.pth.tar" if part == VQVAE_PART else f"prior_level_{part}.pth.tar"
-        path = files.get(part) or _openai_file(source, name, top if part == 2 else "5b")
+
+    def find(part: str | int, name: str, sub_folder: str | None) -> Path:
+        path = files.get(part) or _openai_file(source, name, sub_folder)
         if not path.is_file():
             raise JukeboxError(f"{path} is missing or not a file.")
         found[part] = (path,)
+        return path
+
+    levels = _count_levels(find(VQVAE_PART, f"{VQVAE_PART}.pth.tar", "5b"))
+    for level in range(levels):
+        find(level, f"prior_level_{level}.pth.tar", top if level == levels - 1 else "5b")
     return Checkpoints(source, found, hugging_face=False)
+
+
+def _count_levels(path: Path) -> int:
+    file = open_weights(path)
+    levels = {key.split(".")[1] for key in file.entries if key.startswith("encoders.")}
+    file.close()
+    if not levels:
+        raise JukeboxError(f"{path} is not a VQ-VAE: none of its keys starts with 'encoders.'.")
+    return len(levels)
 
 
 def _openai_file(source: Path, name: str, sub_folder: str | None) -> Path:
     """A file by its published name; `sub_folder` None leaves the choice of the top prior open."""
-    if sub_folder is None or sub_folder == "5b":
-        flat = source / name
-        if flat.is_file():
-            return flat
+    flat = source / name
+    if flat.is_file() and sub_folder in (None, "5b"):
+        return flat
     sub_folders = TOPS if sub_folder is None else (sub_folder,)
     found = [
         folder / sub / name
@@ -134,6 +145,8 @@ def _openai_file(source: Path, name: str, sub_folder: str | None) -> Path:
             f"{source} holds several top priors ({names}); say which one with --top, "
             f"for example --top {found[0].parent.name}."
         )
+    if not found and flat.is_file():
+        return flat
     if not found:
         places = " or ".join(str(source / sub / name) for sub in sub_folders)
         raise JukeboxError(

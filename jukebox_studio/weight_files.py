@@ -114,8 +114,11 @@ def is_torch_legacy(path: Path) -> bool:
     """Whether a file is neither a zip nor safetensors, so that only reading it whole is left."""
     if path.suffix == ".safetensors":
         return False
-    with path.open("rb") as file:
-        return file.read(4) != b"PK\x03\x04"
+    try:
+        with path.open("rb") as file:
+            return file.read(4) != b"PK\x03\x04"
+    except OSError as error:
+        raise JukeboxError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _load(path: Path, mmap: bool) -> Any:
