@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -83,12 +84,13 @@ class Autoregressive(nn.Module):
         positions: int,
         vocabulary: int,
         start_token: bool,
-        head: str | None,
+        head: Literal["tied", "own"] | None,
         lyric_positions: int,
         init_scale: float,
     ) -> None:
         super().__init__()
         width = config.width
+        self.start_token: nn.Parameter | None = None
         if start_token:
             self.start_token = nn.Parameter(torch.empty(1, width))
             nn.init.normal_(self.start_token, std=0.01 * init_scale)
@@ -111,8 +113,8 @@ class Autoregressive(nn.Module):
         ids: Tensor[B, T], x_cond: Tensor[B, T, W] | None, y_cond: Tensor[B, 1, W] | None
         -> Tensor[B, T, W]
         """
-        # The shift reaches the conditioning of no position: x_cond[t] belongs to the token
-        # predicted at t, not to the one fed in.
+        # Tokens are shifted by one, conditioning is not: x_cond[t] belongs to the token predicted
+        # at t, not to the one fed in.
         first = self.first(len(ids), y_cond)
         x = torch.cat([first, self.x_emb(ids[:, :-1])], dim=1)
         x = x + self.pos_emb.pos_emb[: ids.shape[1]]
@@ -120,7 +122,7 @@ class Autoregressive(nn.Module):
 
     def first(self, batch: int, y_cond: Tensor | None) -> Tensor:
         """What is fed in before any token: Tensor[B, 1, W]."""
-        if hasattr(self, "start_token"):
+        if self.start_token is not None:
             return self.start_token.expand(batch, 1, -1)
         if y_cond is None:
             raise ValueError("This model is conditioned on labels, but none were given.")
