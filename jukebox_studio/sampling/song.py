@@ -162,11 +162,13 @@ def sample_level(
     """Bring one level to `total` codes: Tensor[B, filled] -> Tensor[B, max(filled, total)].
 
     above: the codes of the level above, Tensor[B, at least total / ratio], where the model has such
-    a conditioner; it then needs `total` to be at least one full window. Render more and cut.
+    a conditioner; it then needs `total` to be at least one full window. Render more and cut: see
+    `windows.render_samples`.
     """
-    n_ctx = prior.config.n_ctx
-    hop = hop_codes(settings.hop_fraction, n_ctx)
-    windows = schedule(total, n_ctx, hop, filled=codes.shape[1])
+    config = prior.config
+    ratio = config.conditioner.codes_per_code_above if config.conditioner else 1
+    hop = hop_codes(settings.hop_fraction, config.n_ctx, ratio)
+    windows = schedule(total, config.n_ctx, hop, filled=codes.shape[1])
     return (
         yield from sample_windows(
             prior, codes, windows, picks=picks, above=above, labels=labels, settings=settings

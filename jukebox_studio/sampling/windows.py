@@ -6,6 +6,7 @@ windows that each start from codes already there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -26,15 +27,35 @@ class Window:
         return self.length - self.primed
 
 
-def hop_codes(fraction: float, n_ctx: int) -> int:
+def hop_codes(fraction: float, n_ctx: int, multiple: int = 1) -> int:
     """By how many codes a window starts after the last, where `fraction` of each is new.
+
+    multiple: the codes under one code of the level above, in the midst of which no window may
+    start. The hop is rounded down to it, or is it where the fraction is less.
 
     Raises ValueError for a fraction outside 0 < f <= 1, or one of less than a code.
     """
     hop = int(fraction * n_ctx)
     if not 0 < fraction <= 1 or hop < 1:
         raise ValueError(f"A window of {n_ctx} codes cannot hop by {fraction} of itself.")
-    return hop
+    return max(hop // multiple, 1) * multiple
+
+
+def render_samples(wanted: int, contexts: Mapping[int, int], hops: Mapping[int, int]) -> int:
+    """The shortest audio of at least `wanted` samples that all levels can be sampled for.
+
+    contexts, hops: `n_ctx` and audio samples per code, by level. Whole codes at every level, and at
+    least one full window of each but the top. Render this much and cut.
+
+    Raises ValueError for nothing wanted, or hops that do not divide the ones above.
+    """
+    if wanted < 1:
+        raise ValueError(f"Cannot render {wanted} samples.")
+    *lower, top = sorted(contexts)
+    if any(hops[top] % hops[level] for level in lower):
+        raise ValueError(f"Hops of {sorted(hops.values())} samples do not divide one another.")
+    least = max([wanted, *(contexts[level] * hops[level] for level in lower)])
+    return -(-least // hops[top]) * hops[top]
 
 
 def window_starts(total: int, n_ctx: int, hop: int) -> list[int]:

@@ -10,6 +10,7 @@ from jukebox_studio.sampling.windows import (
     Window,
     extension,
     hop_codes,
+    render_samples,
     schedule,
     split_chunks,
     split_rows,
@@ -92,6 +93,29 @@ def test_hops_are_fractions_of_a_window() -> None:
     for bad in (0.0, 1.5, 0.001):
         with pytest.raises(ValueError, match="cannot hop"):
             hop_codes(bad, 96)
+
+
+@given(st.floats(0.2, 1.0), st.integers(1, 20), st.integers(1, 8))
+def test_hops_keep_to_codes_of_the_level_above(fraction: float, above: int, ratio: int) -> None:
+    n_ctx = above * ratio
+    if fraction * n_ctx < 1:
+        return
+    hop = hop_codes(fraction, n_ctx, ratio)
+    assert hop % ratio == 0
+    assert 0 < hop <= n_ctx
+    assert hop <= max(fraction * n_ctx, ratio)
+
+
+def test_a_render_is_long_enough_for_every_lower_level() -> None:
+    contexts = {0: 8192, 1: 8192, 2: 8192}
+    hops = {0: 8, 1: 32, 2: 128}
+    assert render_samples(1, contexts, hops) == 8192 * 32
+    assert render_samples(8192 * 32 + 1, contexts, hops) == 8192 * 32 + 128
+    assert render_samples(100, {0: 96}, {0: 8}) == 104, "one level alone may be shorter"
+    with pytest.raises(ValueError, match="Cannot render 0"):
+        render_samples(0, contexts, hops)
+    with pytest.raises(ValueError, match="do not divide"):
+        render_samples(1, contexts, {0: 8, 1: 33, 2: 128})
 
 
 @pytest.mark.parametrize("hop", [0, 97])
