@@ -31,6 +31,7 @@ from jukebox_studio.bundle import (
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.hugging_face import VQVAE_PART, hugging_face_hps, openai_keys
 from jukebox_studio.licences import OPENAI_JUKEBOX, Licence
+from jukebox_studio.memory import size_text
 from jukebox_studio.model.config import (
     PUBLISHED_PRIORS,
     PUBLISHED_VQVAE,
@@ -196,16 +197,16 @@ class ImportPlan:
 
     def sentence(self) -> str:
         """What it takes, for people."""
-        memory = f"{_gb(self.memory_bytes)} of memory"
+        memory = f"{size_text(self.memory_bytes)} of memory"
         if self.available_memory_bytes is not None:
-            memory += f" ({_gb(self.available_memory_bytes)} available)"
+            memory += f" ({size_text(self.available_memory_bytes)} available)"
         why = ""
         if self.whole:
             names = ", ".join(path.name for path in self.whole)
-            why = f" So much memory because torch's older file format is read whole: {names}."
+            why = f" Files in torch's older format have to be read whole: {names}."
         return (
-            f"This import takes {_gb(self.disk_bytes)} of disk in {self.destination} "
-            f"({_gb(self.free_disk_bytes)} free) and up to {memory}.{why}"
+            f"This import takes {size_text(self.disk_bytes)} of disk in {self.destination} "
+            f"({size_text(self.free_disk_bytes)} free) and up to {memory}.{why}"
         )
 
     def check(self) -> None:
@@ -237,10 +238,6 @@ def plan_import(checkpoints: Checkpoints, destination: Path) -> ImportPlan:
         whole=whole,
         destination=destination,
     )
-
-
-def _gb(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.1f} GB"
 
 
 def _available_memory_bytes() -> int | None:

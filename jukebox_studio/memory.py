@@ -63,3 +63,11 @@ def plan(manifest: Manifest, dtype: Dtype) -> MemoryPlan:
 
 def _values(shapes: Shapes) -> int:
     return sum(math.prod(shape) for shape in shapes.values())
+
+
+def size_text(size_bytes: int) -> str:
+    """A number of bytes as people read it: `3.9 GB`."""
+    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size_bytes >= limit:
+            return f"{size_bytes / limit:.1f} {unit}"
+    return f"{size_bytes} bytes"

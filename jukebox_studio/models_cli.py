@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jukebox_studio import bundle as bundles
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.memory import Dtype, plan
+from jukebox_studio.memory import Dtype, plan, size_text
 
 app = App(name="models", help="Models on this machine: list, describe, check, import.")
 
@@ -31,7 +31,7 @@ def list_models() -> None:
         use = "commercial use allowed" if manifest.licence.commercial_use else "non-commercial"
         print(
             f"{found.name}: {manifest.levels} levels, {manifest.sample_rate_hz} Hz, "
-            f"{_size(_size_bytes(manifest))}, {manifest.licence.name} ({use}). {found.folder}"
+            f"{size_text(_size_bytes(manifest))}, {manifest.licence.name} ({use}). {found.folder}"
         )
     if not every:
         print(
@@ -69,7 +69,7 @@ def verify(model: str) -> None:
         manifest = bundles.verify(bundle.folder, progress)
     print(
         f"{manifest.name} is whole: {len(manifest.files)} files, "
-        f"{_size(_size_bytes(manifest))}, in {bundle.folder}."
+        f"{size_text(_size_bytes(manifest))}, in {bundle.folder}."
     )
 
 
@@ -161,7 +161,7 @@ def _description(bundle: bundles.Bundle) -> Iterator[str]:
         yield f"Lyrics are followed by attention layer {layer}, head {head}"
     for name, entry in manifest.files.items():
         stored = f", {' and '.join(entry.dtypes)}" if entry.dtypes else ""
-        yield f"File {name}: {_size(entry.size_bytes)}{stored}"
+        yield f"File {name}: {size_text(entry.size_bytes)}{stored}"
     dtypes: tuple[Dtype, ...] = ("float32", "float16")
     for dtype in dtypes:
         yield _memory_line(manifest, dtype)
@@ -170,25 +170,18 @@ def _description(bundle: bundles.Bundle) -> Iterator[str]:
 def _memory_line(manifest: bundles.Manifest, dtype: Dtype) -> str:
     needs = plan(manifest, dtype)
     levels = ", ".join(
-        f"level {n.level} {_size(n.weights_bytes)} + {_size(n.cache_bytes)} a variant"
+        f"level {n.level} {size_text(n.weights_bytes)} + {size_text(n.cache_bytes)} a variant"
         for n in needs.levels
     )
+    one, every = size_text(needs.one_level_bytes(1)), size_text(needs.all_levels_bytes(1))
     return (
-        f"Memory in {dtype}, one variant: {_size(needs.one_level_bytes(1))} with one level loaded "
-        f"at a time, {_size(needs.all_levels_bytes(1))} with all, beside what a step computes "
-        f"({levels or 'no priors'})"
+        f"Memory in {dtype}, one variant: {one} with one level loaded at a time, {every} with all, "
+        f"beside what a step computes ({levels or 'no priors'})"
     )
 
 
 def _size_bytes(manifest: bundles.Manifest) -> int:
     return sum(entry.size_bytes for entry in manifest.files.values())
-
-
-def _size(size_bytes: int) -> str:
-    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if size_bytes >= limit:
-            return f"{size_bytes / limit:.1f} {unit}"
-    return f"{size_bytes} bytes"
 
 
 @contextmanager

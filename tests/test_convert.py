@@ -350,7 +350,7 @@ def test_needs_are_told_and_checked(
     assert names == ["vqvae.pth.tar", "prior_level_0.pth.tar"]
     biggest = max(path.stat().st_size for path in plan.whole)
     assert plan.memory_bytes == convert.WORKING_BYTES + biggest
-    assert "older file format" in plan.sentence()
+    assert "torch's older format" in plan.sentence()
 
     monkeypatch.setattr(convert, "_available_memory_bytes", lambda: 100_000_000)
     assert "not enough memory" in refused(tmp_path, source)

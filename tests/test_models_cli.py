@@ -40,7 +40,7 @@ def test_import_list_info_verify(
     call("import", source, "--labels", source.parent / "ids")
     told = capsys.readouterr()
     assert "This import takes" in told.err
-    assert "older file format" in told.err
+    assert "torch's older format" in told.err
     assert "my-checkpoints, in" in told.out
     assert (models / "my-checkpoints/manifest.json").is_file()
 
