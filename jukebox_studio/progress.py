@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+
+from jukebox_studio.events import Event, Loading, Note, Progress, VariantFinished
 
 if TYPE_CHECKING:
     from jukebox_studio.training.loop import TrainProgress
@@ -31,3 +35,37 @@ def show_training(events: Iterator[TrainProgress]) -> None:
             f"{event.seconds_per_step:.3f} s/step  {time_left(event.seconds_left)}",
             highlight=False,
         )
+
+
+def show_render(events: Iterator[Event], licence: str) -> None:
+    """A bar per level while a render runs, then where the results are."""
+    console = Console(soft_wrap=True)
+    finished: list[VariantFinished] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+    with Bars(*columns, console=console) as bars:
+        tasks: dict[int, TaskID] = {}
+        for event in events:
+            if isinstance(event, Note):
+                bars.console.print(event.text, highlight=False)
+            elif isinstance(event, Loading):
+                bars.console.print(f"loading {event.what}", style="dim", highlight=False)
+            elif isinstance(event, Progress):
+                if event.level not in tasks:
+                    tasks[event.level] = bars.add_task(f"level {event.level}", total=1, left="")
+                left = f"{event.codes_per_second:.0f} codes/s, {time_left(event.seconds_left)}"
+                bars.update(
+                    tasks[event.level],
+                    completed=event.done,
+                    total=event.total,
+                    left=left if event.done < event.total else "done",
+                )
+            elif isinstance(event, VariantFinished):
+                finished.append(event)
+    for event in finished:
+        seconds = event.length_samples / event.rate_hz
+        console.print(
+            f"variant {event.variant + 1}: {event.audio_path} "
+            f"({event.length_samples} samples, {seconds:.2f} s)",
+            highlight=False,
+        )
+    console.print(f"Licence of the model: {licence}", highlight=False)

@@ -1,5 +1,6 @@
 """What every test needs: no screen, two threads, and the golden vectors where they are."""
 
+import json
 import os
 from pathlib import Path
 
@@ -17,4 +18,43 @@ def reference_folder() -> Path:
     folder = Path(os.environ.get("JUKEBOX_REFERENCE", ROOT.parent / "shared" / "reference"))
     if not folder.is_dir():
         pytest.skip(f"no golden vectors at {folder}; set JUKEBOX_REFERENCE to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of two levels with random weights: everything of a model but the music."""
+    import torch
+
+    from jukebox_studio.bundle import VQVAE_FILE, Manifest, labels_file, prior_file, write_bundle
+    from jukebox_studio.licences import CC_BY_SA_4
+    from jukebox_studio.model.config import PRIORS, TINY_VQVAE
+    from jukebox_studio.model.labels import LabelTables
+    from jukebox_studio.model.load import save_weights
+    from jukebox_studio.model.prior import Prior
+    from jukebox_studio.model.vqvae import VQVAE
+
+    priors = {level: PRIORS[f"tiny_level_{level}"] for level in range(TINY_VQVAE.levels)}
+    tables = LabelTables("v2", {"unknown": 0, "ada": 1, "bo": 2}, {"unknown": 0, "hum": 1})
+
+    def fill(folder: Path) -> Manifest:
+        torch.manual_seed(1)
+        vqvae = VQVAE(TINY_VQVAE)
+        for level in range(TINY_VQVAE.levels):
+            vqvae.codebook(level).k.normal_(std=0.3)
+        save_weights(folder / VQVAE_FILE, vqvae.state_dict())
+        for level, config in priors.items():
+            save_weights(folder / prior_file(level), Prior(config).state_dict())
+        labels = json.dumps(tables.to_json())
+        (folder / labels_file("v2")).write_text(labels, encoding="utf-8")
+        return Manifest(
+            name="tiny",
+            licence=CC_BY_SA_4,
+            attribution=("Nobody",),
+            vqvae=TINY_VQVAE,
+            priors=priors,
+        )
+
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    write_bundle(folder, fill)
     return folder

@@ -509,3 +509,22 @@ def _bins(
 def _seconds(samples: Ints, sample_rate_hz: int) -> str:
     values = dict.fromkeys(f"{s / sample_rate_hz:.2f} s" for s in samples.tolist())
     return ", ".join(values)
+
+
+def fit_timing(config: PriorConfig, total_samples: int, offset_samples: int) -> tuple[int, int]:
+    """Total length and offset as near to the given as the model's timing labels allow.
+
+    A song outside the model's range counts as its shortest or longest; a window past the end of a
+    song that counts as shorter lies at its end.
+    """
+    labels = config.labels
+    if labels is None or labels.min_duration_seconds is None:
+        return total_samples, offset_samples
+    assert labels.max_duration_seconds is not None
+    rate = config.sample_rate_hz
+    # A sample within either end, since float32 may round up to the end itself.
+    shortest = int(labels.min_duration_seconds * rate) + 2
+    longest = int(labels.max_duration_seconds * rate) - 2
+    total = min(max(total_samples, shortest), longest)
+    offset = min(offset_samples, max(0, total - config.sample_length))
+    return total, offset

@@ -18,6 +18,7 @@ from jukebox_studio.model.labels import (
     UNKNOWN,
     Labeller,
     LabelTables,
+    fit_timing,
     normalize_artist,
     normalize_genre,
 )
@@ -199,22 +200,3 @@ class CodeWindows:
         return self.labeller.label(
             artist=artist, genre=genre, lyrics="", total_samples=total, offset_samples=offset
         ).y
-
-
-def fit_timing(config: PriorConfig, total_samples: int, offset_samples: int) -> tuple[int, int]:
-    """Total length and offset as near to the given as the model's timing labels allow.
-
-    A song outside the model's range counts as its shortest or longest; a window past the end of a
-    song that counts as shorter lies at its end.
-    """
-    labels = config.labels
-    if labels is None or labels.min_duration_seconds is None:
-        return total_samples, offset_samples
-    assert labels.max_duration_seconds is not None
-    rate = config.sample_rate_hz
-    # A sample within either end, since float32 may round up to the end itself.
-    shortest = int(labels.min_duration_seconds * rate) + 2
-    longest = int(labels.max_duration_seconds * rate) - 2
-    total = min(max(total_samples, shortest), longest)
-    offset = min(offset_samples, max(0, total - config.sample_length))
-    return total, offset

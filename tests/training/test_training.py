@@ -13,14 +13,13 @@ from jukebox_studio import audio
 from jukebox_studio.bundle import open_bundle, verify
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PRIORS, TINY_VQVAE
-from jukebox_studio.model.labels import LabelTables
+from jukebox_studio.model.labels import Labeller, LabelTables, fit_timing, timing_bins
 from jukebox_studio.model.load import load_vqvae
 from jukebox_studio.training import commands
 from jukebox_studio.training.codes import (
     CodeWindows,
     Dropout,
     encode_tracks,
-    fit_timing,
     make_tables,
 )
 from jukebox_studio.training.data import Crops, artist_weights, decode_tracks, read_table
@@ -213,8 +212,6 @@ def test_timing_always_fits_the_model(total_seconds: float, offset_seconds: floa
     rate = shape.sample_rate_hz
     total, offset = fit_timing(shape, int(total_seconds * rate), int(offset_seconds * rate))
     tables = LabelTables("v2", {"unknown": 0}, {"unknown": 0})
-    from jukebox_studio.model.labels import Labeller, timing_bins
-
     y = Labeller.for_prior(shape, tables).label(
         artist="", genre="", lyrics="", total_samples=total, offset_samples=offset
     )

@@ -1,0 +1,59 @@
+"""What long work tells of itself, as frozen events. Each has a name of its own for `--json`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened during a render."""
+
+    name: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        fields = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        return {"event": self.name, **fields}
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """A sentence that the musician should read; the render goes on."""
+
+    name: ClassVar[str] = "note"
+    text: str
+
+
+@dataclass(frozen=True)
+class Loading(Event):
+    """Something is being read into memory."""
+
+    name: ClassVar[str] = "loading"
+    what: str
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """How far a level is. Codes are counted over all variants."""
+
+    name: ClassVar[str] = "progress"
+    level: int
+    done: int
+    total: int
+    codes_per_second: float
+    seconds_left: float
+    """Of the whole render: what is known of the levels to come is counted in."""
+
+
+@dataclass(frozen=True)
+class VariantFinished(Event):
+    """A variant lies on disk, with its description beside it."""
+
+    name: ClassVar[str] = "variant"
+    variant: int
+    audio_path: Path
+    description_path: Path
+    length_samples: int
+    rate_hz: int

@@ -1,0 +1,58 @@
+"""What is asked of the engine: frozen, complete, and the same JSON every time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jukebox_studio.errors import JukeboxError
+
+MOST_VARIANTS = 64
+REQUEST_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How codes are drawn. Temperature scales all levels; top-k and top-p exclude each other."""
+
+    temperature: float = 0.98
+    top_k: int = 0
+    top_p: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.temperature <= 10.0:
+            raise JukeboxError(f"The temperature must lie in (0, 10], not {self.temperature:g}.")
+        if self.top_k < 0:
+            raise JukeboxError(f"Top-k must be 0 (off) or above, not {self.top_k}.")
+        if not 0.0 <= self.top_p <= 1.0:
+            raise JukeboxError(f"Top-p must lie between 0 (off) and 1, not {self.top_p:g}.")
+        if self.top_k and self.top_p:
+            raise JukeboxError(f"Choose top-k ({self.top_k}) or top-p ({self.top_p:g}), not both.")
+
+
+@dataclass(frozen=True)
+class ContinueRequest:
+    """Go on where a clip stops."""
+
+    clip_path: Path
+    length_samples: int
+    """Of each result, at the clip's own rate."""
+    artist: str = "unknown"
+    genre: str = "unknown"
+    lyrics: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+    variants: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.length_samples < 1:
+            raise JukeboxError("The continuation would have no sample; ask for more bars.")
+        if not 1 <= self.variants <= MOST_VARIANTS:
+            raise JukeboxError(f"Ask for 1 to {MOST_VARIANTS} variants, not {self.variants}.")
+        if not 0 <= self.seed < 2**64:
+            raise JukeboxError(f"A seed is a whole number from 0 to 2^64 - 1, not {self.seed}.")
+
+    def to_json(self) -> dict[str, Any]:
+        values = asdict(self) | {"clip_path": str(self.clip_path)}
+        return {"version": REQUEST_VERSION, "operation": "continue", **values}
