@@ -71,7 +71,10 @@ class RandomWeights:
         count = math.prod(shape)
         start = zlib.crc32(f"{part}/{key}".encode()) % (1 << 20)
         usable = self.block[start:]
-        return usable.repeat(-(-count // len(usable)))[:count].reshape(shape)
+        # A copy of its own, as torch.save writes the whole block for a piece of it.
+        repeats = -(-count // len(usable))
+        piece = usable[:count] if repeats == 1 else usable.repeat(repeats)[:count]
+        return piece.clone().reshape(shape)
 
 
 def write_openai(folder: Path, keys: Keys, legacy: tuple[str | int, ...]) -> None:

@@ -48,6 +48,8 @@ TOPS = ("1b_lyrics", "5b_lyrics", "5b")
 """The published top priors, by the folder each has in the original's layout."""
 WORKING_BYTES = 500_000_000
 """Memory of an import beside the largest tensor, or beside a file in torch's older format."""
+_RELEASE_BYTES = 64_000_000
+"""Copied from mapped files before their mappings are given up and made anew."""
 
 UNKNOWN_LICENCE = Licence(
     name="unknown",
@@ -280,9 +282,17 @@ class Part:
         entries = self.entries
         ordered = {key: replace(entries[key], start=0) for key in order}
 
+        touched_bytes = 0
+
         def chunks(key: str) -> Iterable[memoryview]:
+            nonlocal touched_bytes
             file, own = self.places[key]
-            return file.chunks(own)
+            yield from file.chunks(own)
+            touched_bytes += entries[key].size_bytes
+            if touched_bytes > _RELEASE_BYTES:
+                touched_bytes = 0
+                for every, _ in self.places.values():
+                    every.release()
 
         write_streamed(path, ordered, chunks, progress)
 

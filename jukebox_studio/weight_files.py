@@ -18,7 +18,6 @@ from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.load import DTYPE_NAMES, tensor_bytes
 from jukebox_studio.tensor_file import TensorEntry, read_header
 
-_REMAP_BYTES = 128_000_000
 _COPY_BYTES = 1 << 24
 
 
@@ -27,6 +26,8 @@ class WeightFile(Protocol):
 
     path: Path
     entries: Mapping[str, TensorEntry]
+
+    def release(self) -> None: ...
 
     def chunks(self, key: str) -> Iterable[memoryview]: ...
 
@@ -37,6 +38,9 @@ class SafetensorsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.entries: Mapping[str, TensorEntry] = read_header(path)
+
+    def release(self) -> None:
+        """Nothing is held between reads."""
 
     def close(self) -> None:
         """Nothing is held open between reads."""
@@ -65,7 +69,6 @@ class TorchFile:
         self.path = path
         self._mmap = not is_torch_legacy(path)
         self._state: dict[str, Tensor] = {}
-        self._read_bytes = 0
         self.hps: Mapping[str, Any] = {}
         self._open()
         self.entries: Mapping[str, TensorEntry] = {
@@ -76,17 +79,18 @@ class TorchFile:
         """End the mapping, or free the memory."""
         self._state = {}
 
+    def release(self) -> None:
+        """Give up a mapping: its pages that were touched count as our memory until then."""
+        if self._mmap:
+            self._state = {}
+
     def chunks(self, key: str) -> Iterable[memoryview]:
         """The bytes of a tensor in row-major order."""
-        yield from tensor_bytes(self._state[key])
-        self._read_bytes += self.entries[key].size_bytes
-        if self._mmap and self._read_bytes > _REMAP_BYTES:
-            # Pages of the mapping that were touched count as our memory until it is given up.
-            self._state = {}
+        if not self._state:
             self._open()
+        yield from tensor_bytes(self._state[key])
 
     def _open(self) -> None:
-        self._read_bytes = 0
         loaded = _load(self.path, self._mmap)
         state = loaded.get("model", loaded) if isinstance(loaded, Mapping) else None
         if not isinstance(state, Mapping) or not state:

@@ -370,9 +370,7 @@ def test_a_taken_name(tmp_path: Path, source: Path) -> None:
 def test_mapped_files_are_mapped_anew(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: Path
 ) -> None:
-    from jukebox_studio import weight_files
-
-    monkeypatch.setattr(weight_files, "_REMAP_BYTES", 100)
+    monkeypatch.setattr(convert, "_RELEASE_BYTES", 100)
     folder = imported(tmp_path, source)
     state = random_state(tiny_prior(1))
     for key, tensor in load_file(folder / "prior_level_1.safetensors").items():
