@@ -119,6 +119,7 @@ def check(folder: ReferenceFolder, report: Report) -> None:
         with report.section(case):
             song = _load(folder, case)
             for name, run in (
+                ("settings", _check_settings),
                 ("labels", _check_labels),
                 ("windows", _check_windows),
                 ("codes", _check_codes),
@@ -174,6 +175,19 @@ def _top_model(folder: ReferenceFolder, name: str) -> str:
     if len(found) != 1:
         raise JukeboxError(f"{len(found)} models in hparams/ could be the top prior of {name}.")
     return found[0]
+
+
+def _check_settings(folder: ReferenceFolder, report: Report, song: _Song) -> None:
+    """What the file says of itself beside what is sampled with."""
+    ours = {
+        "levels": song.vqvae.config.levels,
+        "n_samples": len(song.labels[song.top].y),
+        "sr": song.vqvae.config.sample_rate_hz,
+        "top_k": 1,
+        "total_length_top": song.codes_in(song.top),
+    }
+    wrong = [key for key in ours if song.settings.get(key, ours[key]) != ours[key]]
+    report.true(f"{song.case}/settings", not wrong, ", ".join(wrong) or "exact")
 
 
 def _check_labels(folder: ReferenceFolder, report: Report, song: _Song) -> None:

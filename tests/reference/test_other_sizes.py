@@ -288,6 +288,12 @@ def test_a_song_without_metas_needs_no_tables(made: Path, tmp_path: Path) -> Non
     assert failures(made, tmp_path, changed, ids=None) == set()
 
 
+def test_other_settings_than_the_songs_fail(made: Path, tmp_path: Path) -> None:
+    facts = json.loads((made / f"{CASE}.json").read_text()) | {"total_length_top": 49}
+    changed = {f"{CASE}.json": json.dumps(facts).encode()}
+    assert failures(made, tmp_path, changed) == {f"{CASE}/settings"}
+
+
 KEYS = [
     *("y0", "y1", "starts0", "starts1", "y1_windows", "lyric_indices_windows"),
     *("z0", "z1", "x0", "x1", "min_gap", "primed_min_gap", "alignment0", "alignment1"),
