@@ -337,7 +337,7 @@ def write_bundle(
     manifest says of them. What it wrote is checked against that and hashed; `files` is made here,
     as are the licence and attribution files. The folder is renamed into place at the end, so that
     no half-made bundle is ever found under its name; whatever goes wrong, the work so far is
-    removed.
+    removed. `replace` takes the place of what is there; files that were not the old bundle's stay.
 
     Raises JukeboxError: the destination is taken (unless `replace`), a file is missing or does not
     fit the manifest, the disk is full.
@@ -428,19 +428,31 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _move(part: Path, destination: Path) -> None:
-    old: Path | None = None
-    if destination.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{destination.name}{_PART}", dir=part.parent))
-        destination.rename(old / "old")
+    if not destination.exists():
+        part.rename(destination)
+        _flush_folder(destination.parent)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{destination.name}{_PART}", dir=part.parent))
+    old = destination.rename(aside / "old")
     try:
         part.rename(destination)
     except OSError:
-        if old is not None:
-            (old / "old").rename(destination)
+        old.rename(destination)
         raise
+    own = _own_files(old)
+    # What others keep in the folder (the starter's recipe) is theirs.
+    for path in old.iterdir():
+        if path.name not in own and not (destination / path.name).exists():
+            path.rename(destination / path.name)
     _flush_folder(destination.parent)
-    if old is not None:
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _own_files(folder: Path) -> set[str]:
+    try:
+        return {MANIFEST, *load_manifest(folder).files}
+    except JukeboxError:
+        return {MANIFEST}
 
 
 # Where bundles are found ---------------------------------------------------------------------

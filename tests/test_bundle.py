@@ -282,6 +282,22 @@ def test_replacing(folder: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
+def test_replacing_keeps_what_is_not_the_bundles(folder: Path) -> None:
+    (folder / "recipe").mkdir()
+    (folder / "recipe/how.txt").write_text("so", encoding="utf-8")
+    write_bundle(folder, fill_with(tiny_manifest("new", labels=False)), replace=True)
+    assert (folder / "recipe/how.txt").read_text(encoding="utf-8") == "so"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert verify(folder).name == "new"
+
+
+def test_the_first_bundle_in_a_folder_of_others(tmp_path: Path) -> None:
+    (tmp_path / "starter/recipe").mkdir(parents=True)
+    write_bundle(tmp_path / "starter", fill_with(tiny_manifest()), replace=True)
+    assert verify(tmp_path / "starter").name == "tiny"
+    assert (tmp_path / "starter/recipe").is_dir()
+
+
 def test_a_failed_replacement_keeps_the_old(folder: Path) -> None:
     with pytest.raises(JukeboxError):
         write_bundle(folder, lambda part: tiny_manifest("new"), replace=True)
