@@ -18,6 +18,7 @@ app = App(
 )
 app.command("jukebox_studio.continue_command:continue_clip", name="continue")
 app.command("jukebox_studio.models_cli:app", name="models")
+app.command("jukebox_studio.training.evaluate_command:evaluate_bundle", name="evaluate")
 app.command("jukebox_studio.training.commands:app", name="train")
 app.command("jukebox_studio.reference.command:check_reference", name="check-reference")
 

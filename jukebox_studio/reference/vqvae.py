@@ -48,19 +48,20 @@ def check(folder: ReferenceFolder, report: Report) -> None:
     """Run every case of `vqvae/`."""
     for name in _MODELS:
         with report.section(f"vqvae/{name}"):
-            _check_coding(folder, report, name)
+            check_coding(folder, report, name)
     with report.section("vqvae/losses"):
-        _check_losses(folder, report)
+        check_losses(folder, report)
     with report.section("vqvae/bandwidth"):
-        _check_bandwidth(folder, report)
+        check_bandwidth(folder, report)
     with report.section("vqvae/bottleneck_ema"):
-        _check_codebook(folder, report)
+        check_codebook(folder, report)
     with report.section("vqvae/train_steps"):
-        _check_training(folder, report)
+        check_training(folder, report)
 
 
 @torch.no_grad()
-def _check_coding(folder: ReferenceFolder, report: Report, name: str) -> None:
+def check_coding(folder: ReferenceFolder, report: Report, name: str) -> None:
+    """Encoding, quantising and decoding, in one pass and in chunks."""
     model = load_reference_vqvae(folder, name)
     arrays = folder.arrays(_MODELS[name][1])
     case = _MODELS[name][1].removesuffix(".npz")
@@ -119,7 +120,8 @@ def _loss_config(settings: dict[str, Any]) -> LossConfig:
     return LossConfig(multi_stft=tuple(Stft(*size) for size in sizes), **kwargs)
 
 
-def _check_losses(folder: ReferenceFolder, report: Report) -> None:
+def check_losses(folder: ReferenceFolder, report: Report) -> None:
+    """Every term of the training loss."""
     settings = folder.json("vqvae/losses.json")
     arrays = folder.arrays("vqvae/losses.npz")
     config = _loss_config(settings)
@@ -143,7 +145,8 @@ def _check_losses(folder: ReferenceFolder, report: Report) -> None:
         report.close(f"vqvae/losses/spec_nfft{stft.n_fft}", got, want, atol=1e-4, rtol=2**-11)
 
 
-def _check_bandwidth(folder: ReferenceFolder, report: Report) -> None:
+def check_bandwidth(folder: ReferenceFolder, report: Report) -> None:
+    """The scale of a data set."""
     arrays = folder.arrays("vqvae/bandwidth.npz")
     got = bandwidth(arrays["items"], int(arrays["n_samples"]))
     for name in ("l2", "l1", "spec"):
@@ -182,7 +185,8 @@ def _steps(arrays: Arrays, prefix: str) -> list[str]:
     return steps
 
 
-def _check_codebook(folder: ReferenceFolder, report: Report) -> None:
+def check_codebook(folder: ReferenceFolder, report: Report) -> None:
+    """The codebook's moves and restarts over several batches."""
     arrays = folder.arrays("vqvae/bottleneck_ema.npz")
     num_tokens = {"restored_numtokens": 500}
     for case in sorted({key.split("/")[0] for key in arrays}):
@@ -216,7 +220,8 @@ def _check_codebook(folder: ReferenceFolder, report: Report) -> None:
                 report.exact(f"{name}/{key}", out.update[key], arrays[f"{step}/{key}"])
 
 
-def _check_training(folder: ReferenceFolder, report: Report) -> None:
+def check_training(folder: ReferenceFolder, report: Report) -> None:
+    """Whole optimiser steps: losses, gradients, codes, weights."""
     arrays = folder.arrays("vqvae/train_steps.npz")
     hps = folder.json("hparams/vqvae.json")["hps"]
     scale = Bandwidth(**folder.json("vqvae/losses.json")["bandwidth"])

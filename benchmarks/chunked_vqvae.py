@@ -1,0 +1,95 @@
+"""Encoding and decoding in chunks at the published shape: the same numbers, bounded memory.
+
+    python benchmarks/chunked_vqvae.py --seconds 30 --compare
+    python benchmarks/chunked_vqvae.py --seconds 600
+
+The first compares with one pass over the whole audio, code by code and sample by sample. The second
+prints the peak of the process's memory, which has to stay under 2 GB. Weights are random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+
+import torch
+
+from jukebox_studio.model.config import PUBLISHED_VQVAE
+from jukebox_studio.model.vqvae import VQVAE
+
+LEAST_MARGIN = 1e-5
+LARGEST_DIFFERENCE = 1e-5
+MOST_MEMORY_GB = 2.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--chunk-seconds", type=float, default=10.0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--compare", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    config = PUBLISHED_VQVAE
+    model = VQVAE(config).eval().requires_grad_(False)
+    length = round(options.seconds * config.sample_rate_hz) // 128 * 128
+    time_axis = torch.arange(length) / config.sample_rate_hz
+    audio = 0.3 * torch.sin(2 * torch.pi * (110 + 20 * time_axis) * time_axis)
+    audio = (audio + 0.05 * torch.randn(length))[None, :, None]
+    good = True
+    for level in range(config.levels):
+        codebook = model.codebook(level)
+        probe = model.encoder_output(audio[:, : 128 * 1000], level)
+        spread = torch.randn(config.codebook_size, config.emb_width)
+        codebook.k = probe.mean((0, 2)) + probe.std((0, 2)) * spread
+        start = time.perf_counter()
+        codes = model.encode_chunked(audio, level, options.chunk_seconds)
+        encoded = time.perf_counter()
+        peak = 0.0
+        for piece in model.decode_pieces(codes, level, codes.shape[1] // 60 + 1):
+            peak = max(peak, float(piece.abs().max()))
+        decoded = time.perf_counter()
+        memory_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(
+            f"level {level}: {options.seconds:g} s of audio, "
+            f"encode {(encoded - start) / options.seconds:.3f} s/s, "
+            f"decode {(decoded - encoded) / options.seconds:.3f} s/s, "
+            f"peak memory {memory_gb:.2f} GB",
+            flush=True,
+        )
+        if options.compare:
+            good &= compare(model, audio, codes, level, options.chunk_seconds)
+        else:
+            good &= memory_gb < MOST_MEMORY_GB
+    print("as it should be" if good else "NOT as it should be")
+    return 0 if good else 1
+
+
+def compare(
+    model: VQVAE, audio: torch.Tensor, codes: torch.Tensor, level: int, chunk_seconds: float
+) -> bool:
+    encoded = model.encoder_output(audio, level)
+    codebook = model.codebook(level)
+    whole, wrong, excused = codebook.encode(encoded)[0], 0, 0
+    for start in range(0, codes.shape[1], 4096):
+        part = slice(start, start + 4096)
+        best = codebook.distances(encoded[0, :, part].T).topk(2, largest=False).values
+        differs = whole[part] != codes[0, part]
+        clear = best[:, 1] - best[:, 0] >= LEAST_MARGIN
+        wrong += int((differs & clear).sum())
+        excused += int((differs & ~clear).sum())
+    once = model.decode([codes], level)
+    chunked = model.decode_chunked(codes, level, chunk_seconds)
+    difference = float((once - chunked).abs().max())
+    print(
+        f"  {codes.shape[1]} codes, {len(whole.unique())} kinds: {wrong} differ, "
+        f"{excused} more within {LEAST_MARGIN:g} of a tie; audio differs by {difference:.2e}"
+    )
+    return wrong == 0 and difference <= LARGEST_DIFFERENCE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The VQ-VAE: chunks against one pass, receptive fields, the codebook's life."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from jukebox_studio.model.config import PUBLISHED_VQVAE, STARTER_VQVAE, TINY_VQVAE, VQVAEConfig
+from jukebox_studio.model.vqvae import VQVAE, Codebook
+
+UNEVEN = VQVAEConfig(
+    name="uneven",
+    sample_rate_hz=8000,
+    strides=((4, 2), (6,)),
+    widths=((6, 4), (8,)),
+    depth=2,
+    emb_width=4,
+    codebook_size=32,
+    multipliers=(2, 1),
+)
+
+
+def random_model(config: VQVAEConfig) -> VQVAE:
+    torch.manual_seed(0)
+    model = VQVAE(config).eval().requires_grad_(False)
+    for level in range(config.levels):
+        # Codes where the encoder's outputs lie, so that many are used.
+        probe = torch.randn(1, 64 * config.hop_samples(config.levels - 1), 1) * 0.3
+        encoded = model.encoder_output(probe, level)
+        mean, std = encoded.mean((0, 2)), encoded.std((0, 2))
+        size = (config.codebook_size, config.emb_width)
+        model.codebook(level).k = mean + std * torch.randn(size)
+    return model
+
+
+def margins(model: VQVAE, audio: Tensor, level: int) -> Tensor:
+    rows = model.encoder_output(audio, level).transpose(1, 2)[0]
+    best = model.codebook(level).distances(rows).topk(2, largest=False).values
+    return best[:, 1] - best[:, 0]
+
+
+@pytest.mark.parametrize("config", [TINY_VQVAE, UNEVEN, STARTER_VQVAE], ids=lambda c: c.name)
+@pytest.mark.parametrize("chunk_codes", [1, 7, 50])
+def test_chunks_equal_one_pass(config: VQVAEConfig, chunk_codes: int) -> None:
+    model = random_model(config)
+    top = config.hop_samples(config.levels - 1)
+    audio = torch.randn(2, 150 * top, 1) * 0.3
+    for level in range(config.levels):
+        if chunk_codes == 1 and config is STARTER_VQVAE:
+            continue  # the same code, and minutes of it
+        chunk_seconds = chunk_codes * top / config.sample_rate_hz
+        whole = model.encode(audio, level, level + 1)[0]
+        pieces = model.encode_chunked(audio, level, chunk_seconds)
+        clear = torch.stack([margins(model, audio[i : i + 1], level) for i in (0, 1)]) >= 1e-5
+        assert clear.float().mean() > 0.9
+        assert torch.equal(whole[clear], pieces[clear])
+        assert len(whole.unique()) > 8
+        decoded = model.decode([whole], level)
+        chunked = model.decode_chunked(whole, level, chunk_seconds)
+        assert (decoded - chunked).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize(("level", "seconds"), [(0, 5.0), (1, 3.0), (2, 3.0)])
+def test_chunks_equal_one_pass_at_the_published_shape(level: int, seconds: float) -> None:
+    model = random_model(PUBLISHED_VQVAE)
+    audio = torch.randn(1, round(seconds * 44_100) // 128 * 128, 1) * 0.3
+    whole = model.encode(audio, level, level + 1)[0]
+    # A second at a time: several joints, each with its halo (2 x 45,939 samples at level 0).
+    pieces = model.encode_chunked(audio, level, 1.0)
+    clear = margins(model, audio, level) >= 1e-5
+    assert torch.equal(whole[0, clear], pieces[0, clear])
+    decoded = model.decode([whole], level)
+    assert (decoded - model.decode_chunked(whole, level, 1.0)).abs().max() <= 1e-5
+
+
+def test_receptive_fields_of_the_published_shape() -> None:
+    fields = [PUBLISHED_VQVAE.encoder_receptive_samples(level) for level in range(3)]
+    assert fields == [91_878, 5_134, 21_038]
+    assert [PUBLISHED_VQVAE.hop_samples(level) for level in range(3)] == [8, 32, 128]
+
+
+@pytest.mark.parametrize("config", [TINY_VQVAE, UNEVEN], ids=lambda c: c.name)
+def test_no_code_sees_further_than_the_receptive_field(config: VQVAEConfig) -> None:
+    model = random_model(config)
+    for level in range(config.levels):
+        hop = config.hop_samples(level)
+        reach = config.encoder_receptive_samples(level)
+        length = -(-3 * reach // hop) * hop
+        audio = torch.randn(1, length, 1).double()
+        moved = audio.clone()
+        moved[:, length // 2] += 1.0
+        encoder = model.encoders[level].double()
+        a, b = (encoder(x.transpose(1, 2))[0] for x in (audio, moved))
+        touched = (a != b).any(0).nonzero().flatten()
+        # One sample reaches at most reach / hop codes, rounded up.
+        assert len(touched) <= reach // hop + 1
+        assert (touched * hop - length // 2).abs().max() <= reach // 2 + hop
+        encoder.float()
+
+
+@pytest.mark.parametrize("config", [TINY_VQVAE, UNEVEN], ids=lambda c: c.name)
+def test_no_code_is_heard_further_than_the_halo(config: VQVAEConfig) -> None:
+    model = random_model(config)
+    for level in range(config.levels):
+        halo, hop = config.decoder_halo_codes(level), config.hop_samples(level)
+        codes = torch.zeros(1, 4 * halo, dtype=torch.int64)
+        moved = codes.clone()
+        moved[0, 2 * halo] = 1
+        a, b = (model.decode([x], level)[0, :, 0] for x in (codes, moved))
+        touched = (a != b).nonzero().flatten()
+        assert touched.min() >= (2 * halo - halo) * hop
+        assert touched.max() < (2 * halo + 1 + halo) * hop
+
+
+def test_a_length_that_is_no_whole_number_of_codes_is_refused() -> None:
+    model = VQVAE(TINY_VQVAE)
+    with pytest.raises(ValueError, match="multiple of the hop"):
+        model.encode(torch.zeros(1, 33, 1))
+    with pytest.raises(ValueError, match="multiple of the hop"):
+        model.encode_chunked(torch.zeros(1, 33, 1), 1)
+
+
+def test_distances_in_blocks_choose_as_one_pass_would() -> None:
+    torch.manual_seed(0)
+    codebook = Codebook(16, 4, 0.99)
+    codebook.k = torch.randn(16, 4)
+    x = torch.randn(1, 4, 10_000)
+    plain = torch.cdist(x[0].T.double(), codebook.k.double()).argmin(-1)
+    assert (codebook.encode(x)[0] == plain).float().mean() > 0.9999
+
+
+@pytest.mark.parametrize("reset_sums", [False, True])
+def test_dead_codes_return_to_the_data(reset_sums: bool) -> None:
+    torch.manual_seed(0)
+    codebook = Codebook(8, 4, 0.9)
+    codebook.reset_sums = reset_sums
+    far = torch.randn(2, 4, 200) + 50.0
+    codebook(torch.randn(2, 4, 200), update=True)
+    for _ in range(60):
+        codebook(far, update=True)
+    used = codebook.encode(far).unique()
+    assert len(used) >= 6
+    assert (codebook.k.mean(1) - 50.0).abs().max() < 5.0
+
+
+def test_gradients_pass_straight_through_the_codes() -> None:
+    codebook = Codebook(8, 4, 0.99)
+    codebook.k = torch.randn(8, 4)
+    x = torch.randn(1, 4, 5, requires_grad=True)
+    codebook(x).vectors.sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, torch.ones_like(x))
+
+
+def test_uneven_strides_are_refused() -> None:
+    with pytest.raises(ValueError, match="even"):
+        VQVAEConfig("odd", 8000, ((3,),), ((4,),), 1, 4, 8, (1,))
