@@ -27,7 +27,7 @@ def continue_clip(
     out: Path = Path("out"),
     artist: str = "unknown",
     genre: str = "unknown",
-    lyrics: str = "",
+    lyrics: str | None = None,
     temperature: float = 0.98,
     top_k: int = 0,
     top_p: float = 0.0,
@@ -61,7 +61,7 @@ def continue_clip(
     genre
         In which genre.
     lyrics
-        Words to sing, for models that sing.
+        Words to sing, for models that sing; "" asks for music without a voice.
     temperature
         Below 1 is safer, above 1 wilder.
     top_k

@@ -132,7 +132,7 @@ def _labels(
     labels: dict[int, LabelBatch] = {}
     notes: dict[str, None] = {}
     sings = any(c.lyrics for c in bundle.manifest.priors.values())
-    if request.lyrics.strip() and not sings:
+    if (request.lyrics or "").strip() and not sings:
         notes[f"{bundle.manifest.name} was not trained on words, so the lyrics are not used."] = (
             None
         )

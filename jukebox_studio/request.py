@@ -40,7 +40,8 @@ class ContinueRequest:
     """Of each result, at the clip's own rate."""
     artist: str = "unknown"
     genre: str = "unknown"
-    lyrics: str = ""
+    lyrics: str | None = None
+    """None leaves open what is sung; empty lyrics ask for music without a voice."""
     sampling: Sampling = field(default_factory=Sampling)
     variants: int = 3
     seed: int = 0

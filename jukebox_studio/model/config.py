@@ -169,6 +169,9 @@ class LyricsConfig:
     """None: lyrics lead the codes in one sequence, in one merged vocabulary."""
     alignment_layer: int | None
     alignment_head: int | None
+    null_token: int | None = None
+    """Fills the window where words are sung that nobody wrote down. The original has no such token:
+    to it, no lyrics are all there is to say about that."""
     init_scale: float = field(default=0.7, compare=False)
     """Of the lyric encoder, when training starts from nothing."""
 
@@ -388,6 +391,7 @@ def _own_prior(
     n_ctx: int,
     transformer: TransformerConfig,
     conditioner_width: int | None,
+    lyrics: LyricsConfig | None = None,
 ) -> PriorConfig:
     """A prior for one of our own VQ-VAEs; without a conditioner width, the top one."""
     labels, conditioner = _OWN_LABELS, None
@@ -410,10 +414,15 @@ def _own_prior(
         sample_rate_hz=vqvae.sample_rate_hz,
         transformer=transformer,
         labels=labels,
-        lyrics=None,
+        lyrics=lyrics,
         conditioner=conditioner,
         init_scale=0.7,
     )
+
+
+def _own_lyrics(n_tokens: int, encoder: TransformerConfig) -> LyricsConfig:
+    """Lyrics in the v2 vocabulary, with one token more for words that are not known."""
+    return LyricsConfig("v2", n_tokens, 81, 0.1, encoder, None, None, null_token=80)
 
 
 PRIORS = {
@@ -423,7 +432,14 @@ PRIORS = {
         for config in (
             _own_prior(STARTER_VQVAE, 1, 1024, TransformerConfig(320, 12, 4, 2, 32), None),
             _own_prior(STARTER_VQVAE, 0, 1024, TransformerConfig(192, 9, 4, 2, 32), 96),
-            _own_prior(TINY_VQVAE, 1, 64, TransformerConfig(32, 3, 2, 2, 8), None),
+            _own_prior(
+                TINY_VQVAE,
+                1,
+                64,
+                TransformerConfig(32, 4, 2, 6, 8),
+                None,
+                _own_lyrics(16, TransformerConfig(16, 3, 2, 2, 4)),
+            ),
             _own_prior(TINY_VQVAE, 0, 64, TransformerConfig(32, 3, 2, 2, 8), 8),
         )
     },

@@ -347,6 +347,8 @@ class Labeller:
     n_tokens: int
     sample_length: int
     """Audio samples under one window of the model."""
+    null_token: int | None = None
+    """Stands for words that are not known; see LyricsConfig."""
 
     @classmethod
     def for_prior(cls, config: PriorConfig, tables: LabelTables) -> Labeller:
@@ -368,18 +370,22 @@ class Labeller:
                     f"The {kind} table goes up to id {highest}, but {config.name} has {bins}."
                 )
         n_tokens = config.lyrics.n_tokens if config.lyrics else 0
-        return cls(tables, labels.max_genres, n_tokens, config.sample_length)
+        null_token = config.lyrics.null_token if config.lyrics else None
+        return cls(tables, labels.max_genres, n_tokens, config.sample_length, null_token)
 
     def label(
         self,
         *,
         artist: str,
         genre: str,
-        lyrics: str,
+        lyrics: str | None,
         total_samples: int,
         offset_samples: int,
     ) -> Label:
         """The label of a song of `total_samples`, of which music starts at `offset_samples`.
+
+        Empty lyrics mean that nobody sings; None, that what is sung is not known, which to a model
+        without a token for it is the same.
 
         An unlisted artist or genre becomes `unknown`, with a note. JukeboxError for more genres
         than the model takes, or an offset outside the song.
@@ -390,8 +396,10 @@ class Labeller:
             raise JukeboxError(
                 f"The genre “{genre}” is {len(genres)} words; the model takes {self.max_genres}."
             )
-        cleaned = clean_lyrics(lyrics, version)
+        cleaned = clean_lyrics(lyrics or "", version)
         full = tokenize(cleaned, version)
+        if lyrics is None and self.null_token is not None:
+            full = [self.null_token] * self.n_tokens
         indices = lyric_window(
             len(full),
             self.n_tokens,
@@ -413,7 +421,7 @@ class Labeller:
             dtype=np.int64,
         )
         notes = self.tables.unlisted(artist, genre)
-        if dropped := dropped_characters(lyrics, version):
+        if dropped := dropped_characters(lyrics or "", version):
             notes.append(f"The lyrics cannot be sung with these characters, left out: {dropped}")
         return Label(y, artist, genre, cleaned, tuple(full), tuple(notes))
 
@@ -424,7 +432,7 @@ class Labeller:
         return (
             self.tables.artist_name(int(y[LEAD_FIELDS - 1])),
             "_".join(self.tables.genre_name(int(g)) for g in genre_ids if g >= 0),
-            detokenize((int(t) for t in tokens), self.tables.version),
+            detokenize((int(t) for t in tokens if t != self.null_token), self.tables.version),
         )
 
 

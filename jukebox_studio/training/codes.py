@@ -18,9 +18,12 @@ from jukebox_studio.model.labels import (
     UNKNOWN,
     Labeller,
     LabelTables,
+    Version,
+    clean_lyrics,
     fit_timing,
     normalize_artist,
     normalize_genre,
+    tokenize,
 )
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.training.data import Sound, Track, artist_weights
@@ -104,6 +107,44 @@ class Dropout:
 
 
 @dataclass(frozen=True)
+class SungText:
+    """All lyric tokens of a track, and where in the track each is sung."""
+
+    tokens: NDArray[np.int64]
+    sung_at_seconds: NDArray[np.float64] | None
+    """Array[characters], never falling; None without timed words."""
+
+    @classmethod
+    def of(cls, track: Track, version: Version) -> SungText | None:
+        """None where the words are not known."""
+        if track.lyrics is None:
+            return None
+        text = clean_lyrics(track.lyrics, version)
+        tokens = np.array(tokenize(text, version), dtype=np.int64)
+        if not track.words:
+            return cls(tokens, None)
+        # Each word is found after the one before, and the characters between go in a straight line.
+        at, places, times = 0, [], []
+        for word in track.words:
+            cleaned = clean_lyrics(word.text, version)
+            found = text.find(cleaned, at) if cleaned else -1
+            if found < 0:
+                continue
+            at = found + len(cleaned)
+            places += [found, at - 1 + 1e-3]
+            times += [word.start_seconds, word.end_seconds]
+        if not places:
+            return cls(tokens, None)
+        sung = np.interp(np.arange(len(tokens)), places, times)
+        return cls(tokens, np.maximum.accumulate(sung))
+
+    def centre(self, seconds: float) -> int:
+        """The character sung at a moment, or the next one to be sung."""
+        assert self.sung_at_seconds is not None
+        return int(np.searchsorted(self.sung_at_seconds, seconds))
+
+
+@dataclass(frozen=True)
 class Batch:
     """Windows of codes with what the prior is told of them."""
 
@@ -138,6 +179,10 @@ class CodeWindows:
         self.seed = seed
         self.dropout = dropout
         self.ratio = config.conditioner.codes_per_code_above if config.conditioner else 1
+        self._texts = {
+            t.track.path: SungText.of(t.track, tables.version)
+            for t in (self.tracks if config.lyrics else [])
+        }
         lengths = [(t.track.artist, float(t.total_samples)) for t in self.tracks]
         self._weights = artist_weights(lengths, evenness)
 
@@ -189,14 +234,40 @@ class CodeWindows:
         self, track: CodedTrack, start: int, rng: np.random.Generator | None
     ) -> NDArray[np.int64]:
         artist, genre = track.track.artist, track.track.genre
+        text = self._texts.get(track.track.path)
+        shift = 0.0
         if rng is not None and self.dropout is not None:
-            # Always two draws, so that one choice does not shift the next.
-            drops = rng.random(2) < (self.dropout.artist, self.dropout.genres)
-            artist = "unknown" if drops[0] else artist
-            genre = "unknown" if drops[1] else genre
-        total, offset = fit_timing(
-            self.config, track.total_samples, start * self.config.hop_samples
-        )
-        return self.labeller.label(
-            artist=artist, genre=genre, lyrics="", total_samples=total, offset_samples=offset
+            # Always as many draws, so that one choice does not shift the next.
+            draws = rng.random(4)
+            artist = "unknown" if draws[0] < self.dropout.artist else artist
+            genre = "unknown" if draws[1] < self.dropout.genres else genre
+            text = None if draws[2] < self.dropout.lyrics else text
+            shift = draws[3] - 0.5
+        start_samples = start * self.config.hop_samples
+        total, offset = fit_timing(self.config, track.total_samples, start_samples)
+        y = self.labeller.label(
+            artist=artist,
+            genre=genre,
+            lyrics=track.track.lyrics if text is not None else None,
+            total_samples=total,
+            offset_samples=offset,
         ).y
+        lyrics = self.config.lyrics
+        if lyrics and text is not None and text.sung_at_seconds is not None:
+            y[-lyrics.n_tokens :] = self._timed_tokens(text, start_samples, shift)
+        return y
+
+    def _timed_tokens(self, text: SungText, start_samples: int, shift: float) -> NDArray[np.int64]:
+        """The lyric window around what is sung in the middle of a window of music.
+
+        `shift` (-0.5 to 0.5) moves it by up to a quarter of its length: at rendering time nobody
+        knows the exact place either.
+        """
+        assert self.config.lyrics is not None
+        n_tokens, length = self.config.lyrics.n_tokens, len(text.tokens)
+        if length < n_tokens:
+            return np.concatenate([np.zeros(n_tokens - length, np.int64), text.tokens])
+        middle = (start_samples + self.config.sample_length / 2) / self.config.sample_rate_hz
+        centre = text.centre(middle) + round(shift * n_tokens / 2)
+        first = min(max(centre - n_tokens // 2, 0), length - n_tokens)
+        return text.tokens[first : first + n_tokens]

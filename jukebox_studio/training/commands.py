@@ -130,6 +130,7 @@ def prior(
     evenness: Share = 1.0,
     drop_artist: Share = 0.1,
     drop_genres: Share = 0.1,
+    drop_lyrics: Share = 0.1,
     precision: Precision = "float32",
     seed: int = 0,
     threads: Positive = 1,
@@ -163,6 +164,8 @@ def prior(
         Chance that a window is not told its artist.
     drop_genres
         Chance that a window is not told its genres.
+    drop_lyrics
+        Chance that a window is told that its words are not known.
     precision
         Arithmetic of the matrix products.
     seed
@@ -191,7 +194,7 @@ def prior(
         for split in ("train", "validation")
     }
     tables = make_tables([s.track for s in sounds["train"]])
-    dropout = Dropout(drop_artist, drop_genres)
+    dropout = Dropout(drop_artist, drop_genres, drop_lyrics)
     windows = CodeWindows(coded["train"], shape, tables, seed, evenness, dropout)
     held_out = None
     if coded["validation"]:

@@ -1,8 +1,9 @@
 """Training data: a folder of audio with a table of artist, genre and lyrics.
 
 `tracks.csv` in the folder has a line per track with the columns `file` (relative to the folder),
-`artist`, `genre`, and optionally `title`, `split` (train, validation or test), `lyrics_file`
-(a text, or JSON with "text" and timed "words"). Other columns are ignored.
+`artist`, `genre`, and optionally `title`, `split` (train, validation or test), `lyrics_file`: a
+text, or JSON with "text" and timed "words"; empty where nobody sings, `unknown` where the words
+are not known. Other columns are ignored.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Track:
     genre: str
     title: str
     split: str
-    lyrics: str = ""
+    lyrics: str | None = ""
+    """None where somebody sings what nobody wrote down."""
     words: tuple[Word, ...] = field(default=(), repr=False)
 
 
@@ -87,9 +89,11 @@ def read_table(folder: Path) -> list[Track]:
     return tracks
 
 
-def _read_lyrics(folder: Path, name: str) -> tuple[str, tuple[Word, ...]]:
+def _read_lyrics(folder: Path, name: str) -> tuple[str | None, tuple[Word, ...]]:
     if not name:
         return "", ()
+    if name == "unknown":
+        return None, ()
     path = folder / name
     try:
         text = path.read_text(encoding="utf-8")

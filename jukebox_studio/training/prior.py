@@ -34,7 +34,10 @@ class PriorTask:
         batch = self.train.batch(step, self.batch_size)
         with torch.autocast(batch.codes.device.type, torch.bfloat16, enabled=self.bfloat16):
             loss = self.model.loss(batch.codes, batch.y, batch.above)
-        return loss.total, {"bits_per_code": float(loss.codes.detach())}
+        logged = {"bits_per_code": float(loss.codes.detach())}
+        if self.model.config.lyrics:
+            logged["bits_per_character"] = float(loss.lyrics.detach())
+        return loss.total, logged
 
     def validate(self) -> dict[str, float]:
         if self.held_out is None:

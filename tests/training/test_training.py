@@ -13,12 +13,19 @@ from jukebox_studio import audio
 from jukebox_studio.bundle import open_bundle, verify
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PRIORS, TINY_VQVAE
-from jukebox_studio.model.labels import Labeller, LabelTables, fit_timing, timing_bins
+from jukebox_studio.model.labels import (
+    Labeller,
+    LabelTables,
+    detokenize,
+    fit_timing,
+    timing_bins,
+)
 from jukebox_studio.model.load import load_vqvae
 from jukebox_studio.training import commands
 from jukebox_studio.training.codes import (
     CodeWindows,
     Dropout,
+    SungText,
     encode_tracks,
     make_tables,
 )
@@ -28,6 +35,7 @@ from jukebox_studio.training.loop import CHECKPOINT, LoopSettings, averaged_stat
 from jukebox_studio.training.ngram import NGram
 
 RATE_HZ = TINY_VQVAE.sample_rate_hz
+WORDS = "one two, three four five six seven eight nine ten"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +51,13 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         audio.write(folder / f"{i}.wav", tone.astype(np.float32), RATE_HZ)
         split = ("train", "train", "train", "train", "validation", "test")[i]
-        rows.append(f"{i}.wav,Artist {i % 2},Slow Hum,{split},")
+        sung = ("", "0.json", "unknown")[i % 3]
+        rows.append(f"{i}.wav,Artist {i % 2},Slow Hum,{split},{sung}")
+    words = [
+        {"text": word, "start_seconds": 0.1 * n, "end_seconds": 0.1 * n + 0.05}
+        for n, word in enumerate(WORDS.split())
+    ]
+    (folder / "0.json").write_text(json.dumps({"text": WORDS, "words": words}), encoding="utf-8")
     (folder / "tracks.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
 
@@ -168,13 +182,48 @@ def test_dropped_labels_become_unknown(music: Path, runs: Path, tmp_path: Path) 
     tables = make_tables([s.track for s in sounds])
     shape = PRIORS["tiny_level_1"]
 
-    def artists(chance: float) -> torch.Tensor:
-        windows = CodeWindows(tracks, shape, tables, 0, dropout=Dropout(chance, chance))
-        return windows.batch(0, 64).y[:, 3]
+    def labels(chance: float) -> torch.Tensor:
+        dropout = Dropout(chance, chance, chance)
+        return CodeWindows(tracks, shape, tables, 0, dropout=dropout).batch(0, 64).y
 
-    assert (artists(0.0) > 0).all()
-    assert (artists(1.0) == 0).all()
-    assert 0 < (artists(0.5) == 0).sum() < 64
+    none, some, every = labels(0.0), labels(0.5), labels(1.0)
+    assert shape.lyrics is not None
+    null = shape.lyrics.null_token
+    assert (none[:, 3] > 0).all()
+    assert (every[:, 3:5] == 0).all()
+    assert 0 < (some[:, 3] == 0).sum() < 64
+    assert (every[:, -16:] == null).all()
+    told = (none[:, -16:] != null).all(1)
+    # A third of the tracks has words, a third none, and of a third they are not known.
+    assert 0 < told.sum() < 64
+    assert ((none[:, -16:] == null).all(1) | told).all()
+
+
+def test_the_lyric_window_is_where_the_words_are_sung(
+    music: Path, runs: Path, tmp_path: Path
+) -> None:
+    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
+    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
+    sung = next(t for t in tracks if t.track.words)
+    text = SungText.of(sung.track, "v2")
+    assert text is not None
+    assert detokenize(text.tokens, "v2") == WORDS
+    # "five" is sung from 0.4 to 0.45 s.
+    assert WORDS[text.centre(0.4) :].startswith("five")
+    assert WORDS[text.centre(0.47) :].startswith(" six")
+    windows = CodeWindows([sung], PRIORS["tiny_level_1"], make_tables([sung.track]), 0)
+    for batch in windows.even(99, 8):
+        for y in batch.y:
+            middle = (int(y[1]) + windows.config.sample_length / 2) / RATE_HZ
+            shown = detokenize((int(t) for t in y[-16:]), "v2")
+            now = next((w for w in sung.track.words if w.end_seconds > middle), None)
+            if now is not None:
+                assert now.text in shown
+
+
+def test_words_that_are_not_known_are_not_no_words(music: Path) -> None:
+    lyrics = [t.lyrics for t in read_table(music)]
+    assert lyrics == ["", WORDS, None] * 2
 
 
 def test_windows_of_an_upsampler_lie_under_the_codes_above(
