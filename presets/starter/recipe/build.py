@@ -1,6 +1,7 @@
 """Build the starter model's training data: one command, the same bytes every time.
 
 Run as: python presets/starter/recipe/build.py --out DIR [--only music] [--cache DIR]
+The singing needs the Python packages of requirements.txt in this folder; the music does not.
 """
 
 import argparse
@@ -12,23 +13,38 @@ import credits
 import music
 import platformdirs
 from errors import RecipeError
+from fetch import pinned_packages, require_installed
 from ledger import Ledger
 from tracks import Track, read_tracks, summary, write_text, write_tracks
 
-PARTS = ("music",)
+PARTS = ("music", "singing")
 
 
-def build(out: Path, cache: Path, parts: tuple[str, ...]) -> list[Track]:
+def build(out: Path, cache: Path, parts: tuple[str, ...], limit: int | None = None) -> list[Track]:
     """Build the named parts and return all tracks of OUT, older parts included."""
     (out / "audio").mkdir(parents=True, exist_ok=True)
     ledger = Ledger(out)
     if "music" in parts:
         write_tracks(out / "tracks-music.csv", music.build(out, cache, ledger))
+    if "singing" in parts:
+        write_tracks(out / "tracks-singing.csv", _singing(out, ledger, limit))
     tracks = [track for part in PARTS for track in read_tracks(out / f"tracks-{part}.csv")]
     write_tracks(out / "tracks.csv", tracks)
     write_text(out / "table.md", summary(tracks))
     write_text(out / "CREDITS.md", credits.text())
     return tracks
+
+
+def _singing(out: Path, ledger: Ledger, limit: int | None) -> list[Track]:
+    try:
+        import singing
+    except ModuleNotFoundError as error:
+        raise RecipeError(
+            f"The singing needs the Python package {error.name}: run `pip install -r "
+            "presets/starter/recipe/requirements.txt` first, or build with --only music."
+        ) from error
+    require_installed(pinned_packages("singing"))
+    return singing.build(out, ledger, limit)
 
 
 def main() -> int:
@@ -37,11 +53,12 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the data set")
     parser.add_argument("--cache", type=Path, help="folder for downloaded packages")
     parser.add_argument("--only", choices=PARTS, help="build this part only")
+    parser.add_argument("--limit", type=int, help="sing only so many songs, to try the recipe")
     arguments = parser.parse_args()
     cache = arguments.cache or platformdirs.user_cache_path("jukebox-studio") / "starter-recipe"
     parts = (arguments.only,) if arguments.only else PARTS
     try:
-        tracks = build(arguments.out, cache.resolve(), parts)
+        tracks = build(arguments.out, cache.resolve(), parts, arguments.limit)
     except (RecipeError, OSError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -67,6 +67,30 @@ def fetch(package: Package, cache: Path) -> Path:
     return folder
 
 
+def require_installed(packages: list[Package]) -> None:
+    """Make sure that programs and voices are installed in their pinned versions.
+
+    The same words sung by another version would be other bytes. apt checks the files' hashes
+    against the signed index itself.
+    """
+    wanted = [f"{p.name}={p.version}" for p in packages if _installed_version(p) != p.version]
+    if not wanted:
+        return
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *wanted]
+    sentence = f"The recipe needs these Debian 12 packages: run `{' '.join(command)}` as root."
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        raise RecipeError(sentence)
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        raise RecipeError(f"apt-get could not install what is missing. {sentence}")
+
+
+def _installed_version(package: Package) -> str:
+    if shutil.which("dpkg-query") is None:
+        return ""
+    command = ["dpkg-query", "--show", "--showformat=${Version}", package.name]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
 def _downloaded(package: Package, cache: Path) -> Path:
     """Return the .deb of a package in the cache, downloading it when it is not there."""
     version = package.version.replace(":", "%3a")
