@@ -31,7 +31,7 @@ def build(out: Path, cache: Path, parts: tuple[str, ...], limit: int | None = No
     tracks = [track for part in PARTS for track in read_tracks(out / f"tracks-{part}.csv")]
     write_tracks(out / "tracks.csv", tracks)
     write_text(out / "table.md", summary(tracks))
-    write_text(out / "CREDITS.md", credits.text())
+    write_text(out / "CREDITS.md", credits.text(tracks))
     return tracks
 
 

@@ -1,11 +1,14 @@
-"""presets/starter/CREDITS.md: one line for each track the weights were trained on.
+"""presets/starter/CREDITS.md: what the weights were trained on, and by whom it is.
 
-Run as: python presets/starter/recipe/credits.py
+Run as: python presets/starter/recipe/credits.py --out DIR, where DIR is a built data folder.
 """
+
+import argparse
+from pathlib import Path
 
 from fetch import HERE
 from music import recordings
-from tracks import write_text
+from tracks import Track, read_tracks, write_text
 
 HEAD = """# Credits
 
@@ -22,9 +25,22 @@ Title, artist, source (Debian package: file), licence, what was done.
 
 """
 
+SINGING = """
+## Synthetic singing
 
-def text() -> str:
-    """Return the credits, in the order of music.csv."""
+Made by `recipe/` and licensed CC-BY-SA-4.0; words and tunes are in the public domain or our own,
+and the singers are programs: flite 2.2 (Starter Voices 2 and 3, from the CMU Arctic recordings of
+rms and awb), festival 2.5 with festvox-us-slt-hts (Voices 1 and 4, from the CMU Arctic recordings
+of slt) and espeak-ng 1.51 (Voices 5 to 8), re-timed and re-pitched with the WORLD vocoder. The
+backing is by mma 21.09 and FluidSynth 2.3 with the sound font Fluid R3 GM by Frank Wen (MIT).
+
+Title, source of words and tune, who sings, what was done.
+
+"""
+
+
+def music_lines() -> list[str]:
+    """Return a line for each recording, in the order of music.csv."""
     lines = []
     for stems in recordings():
         first = stems[0]
@@ -36,8 +52,36 @@ def text() -> str:
             f'- "{first.title}", {artist}; {first.package}: {files}; {first.licence}; '
             "modified: used to train weights"
         )
-    return HEAD + "\n".join(lines) + "\n"
+    return lines
+
+
+def singing_lines(tracks: list[Track]) -> list[str]:
+    """Return a line for each song: several voices may sing it."""
+    singers: dict[tuple[str, str], set[str]] = {}
+    for track in tracks:
+        if track.lyrics_file:
+            number = track.artist.split()[2]
+            singers.setdefault((track.title, track.source_file), set()).add(number)
+    return [
+        f'- "{title}"; {source}; Starter Voice {", ".join(sorted(numbers))}; '
+        "modified: used to train weights"
+        for (title, source), numbers in sorted(singers.items())
+    ]
+
+
+def text(tracks: list[Track]) -> str:
+    """Return the whole file for the tracks of a data folder."""
+    singing = singing_lines(tracks)
+    return (
+        HEAD
+        + "\n".join(music_lines())
+        + "\n"
+        + (SINGING + "\n".join(singing) + "\n" if singing else "")
+    )
 
 
 if __name__ == "__main__":
-    write_text(HERE.parent / "CREDITS.md", text())
+    parser = argparse.ArgumentParser(description="Write presets/starter/CREDITS.md.")
+    parser.add_argument("--out", type=Path, required=True, help="the built data folder")
+    built = read_tracks(parser.parse_args().out / "tracks.csv")
+    write_text(HERE.parent / "CREDITS.md", text(built))

@@ -41,10 +41,10 @@ def split_by_group(durations_seconds: dict[str, float]) -> dict[str, str]:
     if total < MIN_HELD_OUT_ARTIST_SECONDS or len(durations_seconds) < 3:
         return split
     order = sorted(durations_seconds, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-    for part in ("test", "validation"):
+    for part, must_leave in (("test", 2), ("validation", 1)):
         taken_seconds = 0.0
         # 0.8: a part that is nearly full is not topped up with one more long track.
-        while taken_seconds < 0.8 * HELD_OUT_SHARE * total and len(order) > 1:
+        while taken_seconds < 0.8 * HELD_OUT_SHARE * total and len(order) > must_leave:
             name = order.pop(0)
             split[name] = part
             taken_seconds += durations_seconds[name]

@@ -1,0 +1,152 @@
+"""The starter's data recipe: its tables, splits and songs. Nothing is fetched or sung here."""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "presets" / "starter" / "recipe"))
+
+import credits
+import music
+import songbook
+import sound
+from errors import RecipeError
+from fetch import pinned_packages, read_verified
+from ledger import Ledger
+from tracks import Track, read_tracks, split_by_group, summary, with_splits, write_tracks
+
+ROOT = Path(__file__).resolve().parents[2]
+FREE = {"CC-BY-SA-3.0", "CC-BY-SA-3.0+", "CC-BY-3.0", "MIT"}
+
+
+def test_only_free_credited_music_is_pinned() -> None:
+    pins = music.pins()
+    assert {pin.licence for pin in pins} <= FREE
+    assert all(pin.title and pin.artist and pin.rights_holder for pin in pins)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", pin.sha256) for pin in pins)
+    assert {pin.package for pin in pins} == {p.name for p in pinned_packages("music")}
+
+
+def test_what_is_under_the_gpl_alone_stays_out() -> None:
+    for pin in music.pins():
+        assert not re.search(r"psymong|original_soundtrack|enhanced", pin.file, re.IGNORECASE)
+    assert not any("essen" in pin.file.lower() for pin in music.pins())
+
+
+def test_only_stems_share_a_recording() -> None:
+    recordings = list(music.recordings())
+    assert len({stems[0].slug for stems in recordings}) == len(recordings)
+    for stems in recordings:
+        names = {Path(pin.file).stem for pin in stems}
+        assert len(stems) == 1 or names == {"song", "guitar"}
+
+
+def test_every_recording_is_credited() -> None:
+    text = (ROOT / "presets" / "starter" / "CREDITS.md").read_text(encoding="utf-8")
+    for line in credits.music_lines():
+        assert line in text
+
+
+def test_splits_are_by_artist_and_do_not_depend_on_order() -> None:
+    durations = {f"track {i}": 100.0 + i for i in range(20)}
+    split = split_by_group(durations)
+    assert split == split_by_group(dict(reversed(durations.items())))
+    for part in ("validation", "test"):
+        share = sum(durations[name] for name in durations if split[name] == part)
+        assert 0.05 < share / sum(durations.values()) < 0.2
+
+
+@pytest.mark.parametrize("durations", [{"a": 900.0, "b": 900.0}, dict.fromkeys("abcdef", 90.0)])
+def test_artists_with_little_music_are_for_training(durations: dict[str, float]) -> None:
+    assert set(split_by_group(durations).values()) == {"train"}
+
+
+def test_every_artist_with_enough_music_is_held_out_somewhere() -> None:
+    split = split_by_group({"long": 5000.0, "b": 60.0, "c": 60.0})
+    assert sorted(split.values()) == ["test", "train", "validation"]
+
+
+def track(**changes: object) -> Track:
+    fields = {
+        "file": "audio/a.flac",
+        "artist": '"Marine" Baklund',
+        "genre": "industrial",
+        "title": "A, b",
+        "split": "train",
+        "source_package": "p",
+        "source_file": "f",
+        "licence": "MIT",
+        "duration_seconds": 61.5,
+    }
+    return Track(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_the_table_is_read_as_it_was_written(tmp_path: Path) -> None:
+    tracks = with_splits([track(), track(file="audio/b.flac", lyrics_file="lyrics/b.json")])
+    write_tracks(tmp_path / "tracks.csv", tracks)
+    assert read_tracks(tmp_path / "tracks.csv") == tracks
+    assert "2.0" in summary(tracks)
+
+
+def test_a_changed_file_is_built_again(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    ledger = Ledger(tmp_path)
+    ledger.put("a.txt", "recipe 1", 3.0)
+    again = Ledger(tmp_path)
+    assert again.get("a.txt", "recipe 1") == 3.0
+    assert again.get("a.txt", "recipe 2") is None
+    (tmp_path / "a.txt").write_text("two")
+    assert again.get("a.txt", "recipe 1") is None
+
+
+def test_a_wrong_source_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "song.ogg").write_bytes(b"not it")
+    with pytest.raises(RecipeError, match=r"song\.ogg .* is not the pinned file"):
+        read_verified(tmp_path, "song.ogg", "0" * 64)
+
+
+def test_loud_stems_are_turned_down_not_clipped(tmp_path: Path) -> None:
+    loud = np.full((1000, 2), 0.9)
+    mixed = sound.mix([loud, loud[:500]])
+    safe = sound.peak_safe(sound.to_mono(mixed, sound.SAMPLE_RATE_HZ))
+    assert np.isclose(np.abs(safe).max(), sound.PEAK_LIMIT)
+    assert np.isclose(safe[0] / safe[-1], 2.0)
+    sound.write_flac(tmp_path / "a.flac", safe)
+    first = (tmp_path / "a.flac").read_bytes()
+    sound.write_flac(tmp_path / "a.flac", safe)
+    assert (tmp_path / "a.flac").read_bytes() == first
+
+
+def test_typed_songs_add_up() -> None:
+    songs = songbook.songs()
+    assert len(songs) >= 30
+    assert {song.language for song in songs} == {"en", "de"}
+    for song in songs:
+        assert song.words, song.slug
+        assert len(song.chords) * song.beats_per_bar == song.length_beats, song.slug
+        starts = [note.start_beats for note in song.notes()]
+        assert starts == sorted(starts), song.slug
+        text = " ".join(word.text for word in song.words)
+        assert re.fullmatch(r"[A-Za-z0-9.,:;!?'\"()\[\] -]+", text), song.slug
+
+
+def test_a_song_that_does_not_add_up_is_refused(tmp_path: Path) -> None:
+    head = "title: T\nlanguage: en\nsource: s\ntempo_bpm: 90\nbeats_per_bar: 4\nstyle: Folk\n\n"
+    (tmp_path / "song.txt").write_text(head + "[C] c d e f |\none two three\n")
+    with pytest.raises(RecipeError, match="3 syllables on 4 notes"):
+        songbook.read_song(tmp_path / "song.txt")
+    (tmp_path / "song.txt").write_text(head + "[C] c d e | f\none two three four\n")
+    with pytest.raises(RecipeError, match="a bar line inside a bar"):
+        songbook.read_song(tmp_path / "song.txt")
+
+
+def test_the_demo_clip_is_five_bars_of_stereo() -> None:
+    info = soundfile.info(ROOT / "presets" / "demo" / "industrial-120bpm.flac")
+    assert (info.samplerate, info.channels, info.frames) == (44100, 2, 441000)
+    text = (ROOT / "presets" / "demo" / "CREDITS").read_text(encoding="utf-8")
+    for fact in ("Industrial", '"Marine" Baklund', "CC-BY-SA-3.0", "Modified: excerpt"):
+        assert fact in text
