@@ -47,6 +47,11 @@ class Progress:
     total: int
 
 
+FEWEST_ROWS = 4
+"""Matrix products of one to three rows round differently from those of four and more, which all
+round alike (measured on float32, CPU). Smaller batches are filled up with copies, so that a variant
+has the same codes alone as among others."""
+
 Picks = Callable[[int, Window, slice], Pick]
 """(level, window, rows of the batch) -> what chooses the codes of those rows in that window"""
 
@@ -205,28 +210,45 @@ def sample_windows(
         window_above = _codes_above(prior, above, window)
         made = []
         for rows in split_rows(batch, settings.most_rows):
+            count = rows.stop - rows.start
             steps = window_steps(
                 prior,
-                y=None if y is None else y[rows],
-                codes_above=None if window_above is None else window_above[rows],
-                prime=codes[rows, window.start :],
-                pick=picks(prior.config.level, window, rows),
+                y=None if y is None else _filled_up(y[rows]),
+                codes_above=None if window_above is None else _filled_up(window_above[rows]),
+                prime=_filled_up(codes[rows, window.start :]),
+                pick=_filled_up_pick(picks(prior.config.level, window, rows), count),
                 sample_tokens=window.length,
                 chunk_size=settings.chunk_size,
             )
             there = window.primed
-            count = rows.stop - rows.start
             while True:
                 try:
                     now = next(steps)
                 except StopIteration as finished:
-                    made.append(finished.value.codes[:, window.primed :])
+                    made.append(finished.value.codes[:count, window.primed :])
                     break
                 done += count * (now - there)
                 there = now
                 yield Progress(prior.config.level, done, total)
         codes = torch.cat([codes, torch.cat(made)], dim=1)
     return codes
+
+
+def _filled_up(rows: Tensor) -> Tensor:
+    """Tensor[B, ...] -> Tensor[max(B, FEWEST_ROWS), ...], the last row repeated."""
+    missing = FEWEST_ROWS - len(rows)
+    if missing <= 0:
+        return rows
+    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])
+
+
+def _filled_up_pick(pick: Pick, count: int) -> Pick:
+    """`pick` for the first `count` rows; the others follow the last of them."""
+
+    def picked(logits: Tensor, position: int) -> Tensor:
+        return _filled_up(pick(logits[:count], position))
+
+    return picked
 
 
 def _labels_at(prior: Prior, labels: LabelBatch | None, start: int) -> Tensor | None:

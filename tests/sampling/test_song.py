@@ -1,5 +1,6 @@
 """Whole levels on tiny models with random weights, against the plain full pass."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from jukebox_studio.model.config import (
 )
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
+from jukebox_studio.sampling.guidance import Pick
 from jukebox_studio.sampling.saved import SavedSong, read_saved_song, saved_song
 from jukebox_studio.sampling.song import (
     LevelSettings,
@@ -207,6 +209,33 @@ def test_a_variant_is_the_same_alone_and_among_others(priors, labels) -> None:
     assert [c[0].tolist() for c in one] == [c[1].tolist() for c in both]
     other = song(priors, alone, empty_codes(1, 2), picks=drawn(8, [9], settings), settings=settings)
     assert other[1].tolist() != one[1].tolist()
+
+
+@pytest.mark.parametrize("rows", [2, 3, 5, 16])
+def test_a_row_gets_the_same_logits_to_the_bit_among_any_others(rows: int) -> None:
+    torch.manual_seed(5)
+    shape = replace(TOP, transformer=TransformerConfig(192, 4, 4, 2, 4), labels=None, lyrics=None)
+    prior = Prior(shape).eval()
+    settings = {1: LevelSettings(temperature=1.3)}
+
+    def logits(variants: list[int]) -> Tensor:
+        """Of the first variant, Tensor[codes, V]."""
+        seen = []
+
+        def picks(level: int, window: Window, part: slice) -> Pick:
+            pick = drawn(3, variants, settings)(level, window, part)
+
+            def watched(given: Tensor, position: int) -> Tensor:
+                seen.append(given[0].clone())
+                return pick(given, position)
+
+            return watched
+
+        empty = torch.zeros((len(variants), 0), dtype=torch.int64)
+        run(sample_level(prior, empty, 24, picks=picks, settings=settings[1]))
+        return torch.stack(seen)
+
+    assert torch.equal(logits([6]), logits([6, *range(10, 9 + rows)]))
 
 
 def test_top_levels_may_be_shorter_than_a_window_and_lower_ones_not(priors, labels) -> None:
