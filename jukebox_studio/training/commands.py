@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +21,13 @@ from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.progress import show_training
 from jukebox_studio.training.codes import CodeWindows, Dropout, encode_tracks, make_tables
-from jukebox_studio.training.data import Crops, Sound, decode_tracks, read_table
+from jukebox_studio.training.data import (
+    Crops,
+    Sound,
+    at_most_per_artist,
+    decode_tracks,
+    read_table,
+)
 from jukebox_studio.training.loop import (
     CHECKPOINT,
     LoopSettings,
@@ -131,6 +138,7 @@ def prior(
     drop_artist: Share = 0.1,
     drop_genres: Share = 0.1,
     drop_lyrics: Share = 0.1,
+    minutes_per_artist: float = math.inf,
     precision: Precision = "float32",
     seed: int = 0,
     threads: Positive = 1,
@@ -166,6 +174,8 @@ def prior(
         Chance that a window is not told its genres.
     drop_lyrics
         Chance that a window is told that its words are not known.
+    minutes_per_artist
+        Learn from at most so much of each artist, which saves encoding the rest.
     precision
         Arithmetic of the matrix products.
     seed
@@ -182,6 +192,7 @@ def prior(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     sounds = _sounds(data, vqvae_shape.sample_rate_hz)
+    sounds["train"] = at_most_per_artist(sounds["train"], 60.0 * minutes_per_artist)
     vqvae_model = assemble_vqvae(vqvae_shape, codes)
     levels = [shape.level, shape.level + 1] if shape.conditioner else [shape.level]
 
@@ -193,7 +204,7 @@ def prior(
         split: encode_tracks(vqvae_model, sounds[split], codes / "codes", told, levels)
         for split in ("train", "validation")
     }
-    tables = make_tables([s.track for s in sounds["train"]])
+    tables = make_tables([t for t in read_table(data) if t.split == "train"])
     dropout = Dropout(drop_artist, drop_genres, drop_lyrics)
     windows = CodeWindows(coded["train"], shape, tables, seed, evenness, dropout)
     held_out = None

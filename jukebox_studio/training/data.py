@@ -142,6 +142,17 @@ def decode_tracks(
     return sounds
 
 
+def at_most_per_artist(sounds: Sequence[Sound], seconds: float) -> list[Sound]:
+    """The first tracks of each artist that together last no longer than `seconds`."""
+    kept, taken = [], dict[str, float]()
+    for sound in sounds:
+        length = len(sound.samples) / sound.rate_hz
+        if taken.get(sound.track.artist, 0.0) + length <= seconds:
+            taken[sound.track.artist] = taken.get(sound.track.artist, 0.0) + length
+            kept.append(sound)
+    return kept
+
+
 def artist_weights(lengths: Sequence[tuple[str, float]], evenness: float) -> np.ndarray:
     """Chance of each item (artist, length): Array[N], summing to 1.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +15,7 @@ from rich.table import Table
 from jukebox_studio.bundle import find_bundle
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.labels import LabelTables
-from jukebox_studio.training.data import decode_tracks, read_table
+from jukebox_studio.training.data import at_most_per_artist, decode_tracks, read_table
 from jukebox_studio.training.evaluate import EvaluationReport, evaluate
 
 PUBLISHED_CONVERGENCE_DB = {8: -23.0, 32: -12.4, 128: -8.3}
@@ -27,6 +28,7 @@ def evaluate_bundle(
     data: Path,
     split: Literal["validation", "test"] = "test",
     windows_per_track: int = 8,
+    minutes_per_artist: float = math.inf,
     threads: int = 1,
     json_lines: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
@@ -42,6 +44,8 @@ def evaluate_bundle(
         Which held-out tracks.
     windows_per_track
         How many windows of each track the priors are measured on.
+    minutes_per_artist
+        As the priors were trained, so that the baselines learn from the same music.
     threads
         Processor threads.
     json_lines
@@ -57,6 +61,7 @@ def evaluate_bundle(
     rate = bundle.manifest.sample_rate_hz
     sounds = decode_tracks(read_table(data), rate, data / f"cache-{rate}")
     train = [s for s in sounds if s.track.split == "train"]
+    train = at_most_per_artist(train, 60.0 * minutes_per_artist)
     held_out = [s for s in sounds if s.track.split == split]
     if not held_out:
         raise JukeboxError(f"{data} has no {split} tracks to measure on.")

@@ -29,7 +29,13 @@ from jukebox_studio.training.codes import (
     encode_tracks,
     make_tables,
 )
-from jukebox_studio.training.data import Crops, artist_weights, decode_tracks, read_table
+from jukebox_studio.training.data import (
+    Crops,
+    artist_weights,
+    at_most_per_artist,
+    decode_tracks,
+    read_table,
+)
 from jukebox_studio.training.evaluate import evaluate
 from jukebox_studio.training.loop import CHECKPOINT, LoopSettings, averaged_state, read_checkpoint
 from jukebox_studio.training.ngram import NGram
@@ -272,6 +278,13 @@ def test_even_sampling_gives_every_artist_the_same_chance() -> None:
     weights = artist_weights([("a", 90.0), ("b", 5.0), ("b", 5.0)], 1.0)
     assert weights == pytest.approx([0.5, 0.25, 0.25])
     assert artist_weights([("a", 90.0), ("b", 10.0)], 0.0) == pytest.approx([0.9, 0.1])
+
+
+def test_an_artist_is_cut_to_so_many_seconds(music: Path) -> None:
+    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
+    kept = at_most_per_artist(sounds, 2.0)
+    assert [s.track.path.stem for s in kept] == ["0", "1", "2", "3"]
+    assert len(at_most_per_artist(sounds, float("inf"))) == 6
 
 
 def test_a_crop_depends_on_seed_step_and_row_alone(music: Path) -> None:
