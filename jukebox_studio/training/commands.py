@@ -245,7 +245,7 @@ def bundle(
     name
         Name of the bundle.
     attribution
-        Text file with a line per work that the model learned from.
+        The works that the model learned from: the items of a Markdown list, or a line each.
     description
         One sentence on what the model is.
     replace
@@ -263,18 +263,27 @@ def bundle(
             save_weights(folder / prior_file(level), state, torch.float16)
         text = json.dumps(tables.to_json(), indent=1) + "\n"
         (folder / labels_file(tables.version)).write_text(text, encoding="utf-8")
-        lines = attribution.read_text(encoding="utf-8").splitlines()
+        lines = _credit_lines(attribution)
         return Manifest(
             name=name,
             description=description,
             licence=CC_BY_SA_4,
-            attribution=tuple(line for line in lines if line.strip()),
+            attribution=lines,
             vqvae=shape,
             priors=priors,
         )
 
     write_bundle(out, fill, replace=replace)
     print(f"{out} holds the bundle {name}.")
+
+
+def _credit_lines(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise JukeboxError(f"The credits {path} cannot be read: {error.strerror}.") from error
+    items = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    return tuple(items or (line for line in lines if line.strip()))
 
 
 def assemble_vqvae(shape: VQVAEConfig, runs: Path) -> VQVAE:
