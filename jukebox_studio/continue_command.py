@@ -15,6 +15,9 @@ from jukebox_studio.progress import show_render
 from jukebox_studio.request import ContinueRequest, Sampling
 from jukebox_studio.tempo import Meter, bars_to_samples
 
+MOST_BARS = 10_000
+MOST_THREADS = 256
+
 
 def continue_clip(
     clip: Path,
@@ -75,8 +78,10 @@ def continue_clip(
     json_lines
         Print events as JSON lines.
     """
-    if not bars > 0 or bars > 10_000:
-        raise JukeboxError(f"Ask for a number of bars above 0, not {bars:g}.")
+    if not 0 < bars <= MOST_BARS:  # NaN fails too
+        raise JukeboxError(f"Ask for more than 0 and at most {MOST_BARS:,} bars, not {bars:g}.")
+    if not 0 <= threads <= MOST_THREADS:
+        raise JukeboxError(f"Ask for 0 (all but one) to {MOST_THREADS} threads, not {threads}.")
     rate_hz = audio.inspect(clip).rate_hz
     request = ContinueRequest(
         clip_path=clip,
