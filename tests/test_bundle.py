@@ -351,6 +351,14 @@ def test_a_level_that_is_not_there(folder: Path) -> None:
         load_prior(open_bundle(folder), 1)
 
 
+def test_a_prior_that_cannot_be(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["priors"]["0"]["transformer"]["heads"] = 3
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(JukeboxError, match=r"manifest.json describes a prior of level 0 that can"):
+        load_prior(open_bundle(folder), 0)
+
+
 # Registry ------------------------------------------------------------------------------------
 
 

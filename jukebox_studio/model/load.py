@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from jukebox_studio.bundle import Bundle, check_shapes
+from jukebox_studio.bundle import MANIFEST, Bundle, check_shapes
+from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.shapes import prior_shapes, vqvae_shapes
 from jukebox_studio.model.vqvae import VQVAE
@@ -55,15 +56,20 @@ def load_prior(
     On the CPU, weights already stored in `dtype` stay mapped files: they take memory as they are
     used, and the file must not change meanwhile.
 
-    Raises JukeboxError where the bundle has no such level, or its file does not have the keys and
-    shapes of the configuration.
+    Raises JukeboxError where the bundle has no such level, its file does not have the keys and
+    shapes of the configuration, or no network can be made by that.
     """
     path = bundle.prior_path(level)
     config = bundle.manifest.priors[level]
-    shapes = prior_shapes(config)
-    check_shapes(path, shapes)
-    with torch.device("meta"):  # no memory for initial values that are replaced at once
-        prior = Prior(config)
+    try:
+        shapes = prior_shapes(config)
+        check_shapes(path, shapes)
+        with torch.device("meta"):  # no memory for initial values that are replaced at once
+            prior = Prior(config)
+    except (ValueError, RuntimeError) as error:  # torch's, where a size is negative
+        raise JukeboxError(
+            f"{bundle.folder / MANIFEST} describes a prior of level {level} that cannot be: {error}"
+        ) from error
     prior.load_state_dict(_mapped(path, shapes, torch.device(device), dtype), assign=True)
     if not config.untied_head:
         # Assigning made two tensors of one; of the two keys the original's loading keeps this.
