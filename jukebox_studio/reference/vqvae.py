@@ -30,6 +30,9 @@ from jukebox_studio.training.vqvae import optimise, vqvae_loss
 
 Arrays = dict[str, np.ndarray]
 
+LEAST_MARGIN = 1e-5
+"""A code whose distance is this near to that of the next is within float noise."""
+
 _MODELS = {
     "vqvae": ("models/5b/vqvae.pth.tar", "vqvae/encode_decode.npz"),
     "small_vqvae": ("models/small/small_vqvae.pth.tar", "vqvae/small_encode_decode.npz"),
@@ -71,8 +74,10 @@ def check_coding(folder: ReferenceFolder, report: Report, name: str) -> None:
         encoded = model.encoder_output(audio, level)
         report.close(f"{case}/enc_out_l{level}", encoded, arrays[f"enc_out_l{level}"], atol=1e-5)
         margin = arrays[f"margin_l{level}"]
-        report.codes(f"{case}/z_l{level}", codes[level], arrays[f"z_l{level}"], margin, 1e-5)
-        nearest = _margin(model.codebook(level), encoded)
+        report.codes(
+            f"{case}/z_l{level}", codes[level], arrays[f"z_l{level}"], margin, LEAST_MARGIN
+        )
+        nearest = code_margin(model.codebook(level), encoded)
         report.close(f"{case}/margin_l{level}", nearest, margin, atol=1e-4, rtol=1e-4)
         given = torch.from_numpy(arrays[f"z_l{level}"])
         decoded = arrays[f"dec_from_l{level}"]
@@ -82,7 +87,9 @@ def check_coding(folder: ReferenceFolder, report: Report, name: str) -> None:
         chunked = model.decode_chunked(given, level, chunk)
         report.close(f"{case}/dec_from_l{level} in chunks", chunked, decoded, atol=1e-5)
         pieces = model.encode_chunked(audio, level, chunk)
-        report.codes(f"{case}/z_l{level} in chunks", pieces, arrays[f"z_l{level}"], margin, 1e-5)
+        report.codes(
+            f"{case}/z_l{level} in chunks", pieces, arrays[f"z_l{level}"], margin, LEAST_MARGIN
+        )
         if f"rand_z_l{level}" in arrays:
             out = model.decode([torch.from_numpy(arrays[f"rand_z_l{level}"])], level)
             report.close(f"{case}/rand_dec_l{level}", out, arrays[f"rand_dec_l{level}"], atol=1e-5)
@@ -96,7 +103,7 @@ def check_coding(folder: ReferenceFolder, report: Report, name: str) -> None:
             report.close(f"{case}/stereo as mono_l{level}", a, b, atol=1e-6)
 
 
-def _margin(codebook: Codebook, encoded: Tensor) -> Tensor:
+def code_margin(codebook: Codebook, encoded: Tensor) -> Tensor:
     """Second-best minus best squared distance, Tensor[B, T]."""
     batch, width, length = encoded.shape
     rows = encoded.transpose(1, 2).reshape(-1, width)

@@ -23,7 +23,7 @@ from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.reference.folder import ReferenceFolder, Report
 from jukebox_studio.reference.labels import reference_tables
 from jukebox_studio.reference.prior import load_reference_prior
-from jukebox_studio.reference.vqvae import load_reference_vqvae
+from jukebox_studio.reference.vqvae import LEAST_MARGIN, code_margin, load_reference_vqvae
 from jukebox_studio.sampling.guidance import Pick
 from jukebox_studio.sampling.saved import SavedSong, saved_song
 from jukebox_studio.sampling.song import (
@@ -282,10 +282,13 @@ def _check_primed(folder: ReferenceFolder, report: Report, song: _Song) -> None:
     """All levels going on from encoded audio."""
     if "prompt_x" not in song.arrays:
         return
-    prompt = _encode(song.vqvae, torch.from_numpy(song.arrays["prompt_x"]))
-    for level, codes in enumerate(prompt):
+    prompt = []
+    for level in range(song.vqvae.config.levels):
         name = f"prompt_z{level}"
-        report.exact(f"{song.case}/{name}", codes, song.arrays[name])
+        codes, margin = _encode(song.vqvae, torch.from_numpy(song.arrays["prompt_x"]), level)
+        report.codes(f"{song.case}/{name}", codes, song.arrays[name], margin, LEAST_MARGIN)
+        # From the recorded codes, so that one within float noise does not change all that follow.
+        prompt.append(torch.from_numpy(song.arrays[name]))
     levels = song.made_levels("primed_")
     gaps = _Gaps()
     made = song.sample(prompt, levels, gaps)
@@ -359,5 +362,8 @@ def _decode(vqvae: VQVAE, codes: Tensor, level: int) -> Tensor:
 
 
 @torch.no_grad()
-def _encode(vqvae: VQVAE, audio: Tensor) -> list[Tensor]:
-    return vqvae.encode(audio)
+def _encode(vqvae: VQVAE, audio: Tensor, level: int) -> tuple[Tensor, Tensor]:
+    """Codes of a level and the margin of each, Tensor[B, T]."""
+    encoded = vqvae.encoder_output(audio, level)
+    codebook = vqvae.codebook(level)
+    return codebook.encode(encoded), code_margin(codebook, encoded)
