@@ -1,8 +1,14 @@
-"""What shapes the logits before a code is drawn, and the picking of codes from them."""
+"""What shapes the logits before a code is drawn, and the picking of codes from them.
+
+Each shaper is a small frozen object that knows numbers alone: no model, no request. They compose in
+the order given. Without any, what is drawn from are the model's own logits, to the bit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +18,104 @@ from jukebox_studio.sampling.randomness import draw, uniforms
 
 Pick = Callable[[Tensor, int], Tensor]
 """(logits Tensor[B, V], position of the code in its window) -> ids int64 Tensor[B]"""
+
+
+class Shaper(Protocol):
+    """Changes the logits of one code."""
+
+    def __call__(self, logits: Tensor, position: int) -> Tensor:
+        """Tensor[B, V], position of the code in the song -> Tensor[B, V]; the input is kept."""
+
+
+@dataclass(frozen=True)
+class Ban:
+    """Codes that are not to be drawn."""
+
+    ids: Tensor
+    """int64 Tensor[N]"""
+
+    def __call__(self, logits: Tensor, position: int) -> Tensor:
+        return logits.index_fill(1, self.ids, -torch.inf)
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Holds a level to codes that it had before: a force towards the same or a like sound.
+
+    Adds to the logit of code k: -strength x the squared distance of k's codebook vector to that of
+    the original code at the same position. Strength 0 does nothing; infinite leaves the original.
+    """
+
+    original: Tensor
+    """int64 Tensor[T]: the codes from the start of the song on"""
+    distances: Tensor
+    """Tensor[V, V], see `code_distances`"""
+    strength: Tensor
+    """float Tensor[T]; zero at positions that are free"""
+    first_id: int = 0
+    """Where codes start in the vocabulary; lyrics come before them in merged models."""
+
+    def __call__(self, logits: Tensor, position: int) -> Tensor:
+        if position >= len(self.original):
+            return logits
+        strength, kept = float(self.strength[position]), int(self.original[position])
+        if strength == 0.0:
+            return logits
+        if strength == torch.inf:
+            only = torch.full_like(logits, -torch.inf)
+            only[:, self.first_id + kept] = 0.0
+            return only
+        shaped = logits.clone()
+        shaped[:, self.first_id :] -= strength * self.distances[kept]
+        return shaped
+
+
+def code_distances(codebook: Tensor) -> Tensor:
+    """Squared distances between all codes, Tensor[V, emb] -> Tensor[V, V].
+
+    In units of the median distance from a code to its nearest neighbour, so that a strength means
+    the same for every codebook.
+    """
+    squares = torch.cdist(codebook.double(), codebook.double()).square()
+    apart = squares + torch.diag(torch.full((len(squares),), torch.inf, dtype=squares.dtype))
+    nearest = apart.min(dim=1).values
+    return (squares / nearest[nearest > 0].median()).float()
+
+
+def keep_strength(keep: float) -> float:
+    """The strength of a slider from 0 (new) to 1 (the same), rising without bound.
+
+    Raises JukeboxError outside 0 to 1.
+    """
+    if not 0.0 <= keep <= 1.0:
+        raise JukeboxError(f"Keep goes from 0 (new) to 1 (the same), not {keep:g}.")
+    return torch.inf if keep == 1.0 else keep / (1.0 - keep)
+
+
+def guide(conditional: Tensor, others: Sequence[tuple[float, Tensor]]) -> Tensor:
+    """Classifier-free guidance (Ho and Salimans 2022): away from what is said of other conditions.
+
+    conditional: logits Tensor[B, V]; others: (weight, logits Tensor[B, V]) of the same codes under
+    a condition left out. Returns conditional + sum of weight x (conditional - other). Weight 0
+    changes nothing.
+    """
+    guided = conditional
+    for weight, other in others:
+        guided = guided + weight * (conditional - other)
+    return guided
+
+
+def shaped_pick(pick: Pick, shapers: Sequence[Shaper], first_position: int) -> Pick:
+    """`pick` after `shapers`, whose positions count from `first_position` of the song."""
+    if not shapers:
+        return pick
+
+    def picked(logits: Tensor, position: int) -> Tensor:
+        for shaper in shapers:
+            logits = shaper(logits, first_position + position)
+        return pick(logits, position)
+
+    return picked
 
 
 def filter_logits(

@@ -28,7 +28,14 @@ from torch import Tensor
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.sampling.decode import window_steps
-from jukebox_studio.sampling.guidance import Pick, greedy_pick, seeded_pick
+from jukebox_studio.sampling.guidance import (
+    Pick,
+    Shaper,
+    greedy_pick,
+    guide,
+    seeded_pick,
+    shaped_pick,
+)
 from jukebox_studio.sampling.windows import (
     Window,
     hop_codes,
@@ -76,16 +83,33 @@ class LevelSettings:
     """Rows of the batch sampled at a time."""
 
 
-def drawn(seed: int, variants: Sequence[int], settings: Mapping[int, LevelSettings]) -> Picks:
+@dataclass(frozen=True)
+class Guide:
+    """The same music under a condition left out, to be led away from."""
+
+    weight: float
+    labels: LabelBatch | None = None
+    """As of the song; None for the song's own."""
+    style: Tensor | None = None
+    """Tensor[B, 1, W] in place of the song's; None for what the labels say."""
+
+
+def drawn(
+    seed: int,
+    variants: Sequence[int],
+    settings: Mapping[int, LevelSettings],
+    shapers: Mapping[int, Sequence[Shaper]] | None = None,
+) -> Picks:
     """The `Picks` of a render: each row draws from the stream of its own variant.
 
-    variants: the number of each row's variant; settings: by level. Variant k of a seed draws the
-    same uniforms whether made alone or among others, in one go or resumed, in whatever windows.
+    variants: the number of each row's variant; settings, shapers: by level. Variant k of a seed
+    draws the same uniforms whether made alone or among others, in one go or resumed, in whatever
+    windows.
     """
 
     def picks(level: int, window: Window, rows: slice) -> Pick:
         shape = settings[level]
-        return seeded_pick(
+        pick = seeded_pick(
             seed=seed,
             variants=variants[rows],
             level=level,
@@ -95,6 +119,7 @@ def drawn(seed: int, variants: Sequence[int], settings: Mapping[int, LevelSettin
             top_k=shape.top_k,
             top_p=shape.top_p,
         )
+        return shaped_pick(pick, (shapers or {}).get(level, ()), window.start)
 
     return picks
 
@@ -190,11 +215,16 @@ def sample_windows(
     above: Tensor | None = None,
     labels: LabelBatch | None = None,
     settings: LevelSettings,
+    style: Callable[[Window], Tensor] | None = None,
+    guides: Sequence[Guide] = (),
 ) -> Generator[Progress, None, Tensor]:
     """Sample windows one after the other, each going on where the codes then end.
 
     codes: Tensor[B, filled]. Each window's `primed` codes must be those at the end of what is there
     by then, as `schedule` and `extension` make them. Returns Tensor[B, end of the last window].
+
+    style: Tensor[B, 1, W] for each window, in place of the labels' artist and genres: a blend, or
+    one that changes from window to window. guides: each costs as many rows again as the batch has.
 
     Raises ValueError where codes or labels are missing that the model needs.
     """
@@ -206,19 +236,37 @@ def sample_windows(
     for window in windows:
         if window.start + window.primed != codes.shape[1]:
             raise ValueError(f"{window} does not go on from {codes.shape[1]} codes.")
-        y = _labels_at(prior, labels, window.start)
         window_above = _codes_above(prior, above, window)
+        told = _Told.of(prior, labels, style(window) if style else None, window)
+        left_out = [
+            _Told.of(prior, g.labels or labels, told.style if g.style is None else g.style, window)
+            for g in guides
+        ]
+        conditions = [told, *left_out]
+        if any(c.style is not None for c in conditions):
+            conditions = [c.with_style(prior) for c in conditions]
         made = []
         for rows in split_rows(batch, settings.most_rows):
             count = rows.stop - rows.start
+
+            def every(rows_of: Sequence[Tensor | None], part: slice = rows) -> Tensor | None:
+                """The rows under each condition, one condition after the other."""
+                parts = [r[part] for r in rows_of if r is not None]
+                return _filled_up(torch.cat(parts)) if parts else None
+
+            prime = every([codes[:, window.start :]] * len(conditions))
+            assert prime is not None
             steps = window_steps(
                 prior,
-                y=None if y is None else _filled_up(y[rows]),
-                codes_above=None if window_above is None else _filled_up(window_above[rows]),
-                prime=_filled_up(codes[rows, window.start :]),
-                pick=_filled_up_pick(picks(prior.config.level, window, rows), count),
+                y=every([c.y for c in conditions]),
+                codes_above=every([window_above] * len(conditions)),
+                prime=prime,
+                pick=_row_pick(
+                    picks(prior.config.level, window, rows), count, [g.weight for g in guides]
+                ),
                 sample_tokens=window.length,
                 chunk_size=settings.chunk_size,
+                style=every([c.style for c in conditions]),
             )
             there = window.primed
             while True:
@@ -242,13 +290,40 @@ def _filled_up(rows: Tensor) -> Tensor:
     return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])
 
 
-def _filled_up_pick(pick: Pick, count: int) -> Pick:
-    """`pick` for the first `count` rows; the others follow the last of them."""
+def _row_pick(pick: Pick, count: int, weights: Sequence[float]) -> Pick:
+    """`pick` for `count` rows, guided by as many rows again for each weight.
+
+    All rows of a variant take the code that is picked for it; rows beyond follow the last.
+    """
 
     def picked(logits: Tensor, position: int) -> Tensor:
-        return _filled_up(pick(logits[:count], position))
+        groups = logits[: count * (1 + len(weights))].split(count)
+        ids = pick(guide(groups[0], list(zip(weights, groups[1:], strict=True))), position)
+        repeated = ids.repeat(1 + len(weights))
+        return torch.cat([repeated, repeated[-1:].expand(len(logits) - len(repeated))])
 
     return picked
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a batch is told of a window under one condition."""
+
+    y: Tensor | None
+    style: Tensor | None
+
+    @classmethod
+    def of(
+        cls, prior: Prior, labels: LabelBatch | None, style: Tensor | None, window: Window
+    ) -> _Told:
+        return cls(_labels_at(prior, labels, window.start), style)
+
+    def with_style(self, prior: Prior) -> _Told:
+        """With the style that the labels stand for, where none is given."""
+        if self.style is not None or self.y is None:
+            return self
+        labels = prior.split_labels(self.y)
+        return _Told(self.y, prior.y_emb.style(labels.artist, labels.genres))
 
 
 def _labels_at(prior: Prior, labels: LabelBatch | None, start: int) -> Tensor | None:

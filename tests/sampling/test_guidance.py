@@ -4,7 +4,17 @@ import pytest
 import torch
 
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.sampling.guidance import filter_logits, greedy_pick, seeded_pick
+from jukebox_studio.sampling.guidance import (
+    Ban,
+    Keep,
+    code_distances,
+    filter_logits,
+    greedy_pick,
+    guide,
+    keep_strength,
+    seeded_pick,
+    shaped_pick,
+)
 
 LOGITS = torch.tensor([[3.0, 1.0, 2.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0, 5.0]])
 
@@ -77,3 +87,70 @@ def test_top_1_is_greedy() -> None:
     logits = torch.randn(3, 50)
     pick = seeded_pick(seed=1, variants=[0, 1, 2], level=0, first_position=0, count=1, top_k=1)
     assert torch.equal(pick(logits, 0), greedy_pick(logits, 0))
+
+
+# Shapers -----------------------------------------------------------------------------------------
+
+
+def test_nothing_to_shape_leaves_the_pick_as_it_is() -> None:
+    assert shaped_pick(greedy_pick, (), 5) is greedy_pick
+
+
+def test_banned_codes_are_never_drawn() -> None:
+    logits = torch.zeros(200, 6)
+    pick = seeded_pick(seed=3, variants=range(200), level=0, first_position=0, count=1)
+    banned = shaped_pick(pick, [Ban(torch.tensor([1, 4]))], 0)(logits, 0)
+    assert set(banned.tolist()) == {0, 2, 3, 5}
+
+
+def test_distances_are_in_units_of_the_nearest_code() -> None:
+    line = torch.tensor([[0.0], [2.0], [4.0], [6.0]])
+    distances = code_distances(line)
+    assert distances[0].tolist() == [0.0, 1.0, 4.0, 9.0]
+    assert torch.equal(distances, code_distances(line * 17))
+
+
+def test_keep_pulls_towards_the_original_and_at_last_is_it() -> None:
+    torch.manual_seed(0)
+    distances = code_distances(torch.randn(32, 4))
+    original = torch.randint(0, 32, (400,))
+    logits = torch.randn(400, 32)
+    shares, nearness = [], []
+    for keep in (0.0, 0.25, 0.5, 0.75, 1.0):
+        strength = torch.full((400,), keep_strength(keep))
+        shaper = Keep(original, distances, strength)
+        drawn = []
+        for at in range(400):
+            pick = seeded_pick(seed=1, variants=[0], level=0, first_position=at, count=1)
+            drawn.append(shaped_pick(pick, [shaper], at)(logits[at : at + 1], 0))
+        codes = torch.cat(drawn)
+        shares.append(float((codes == original).float().mean()))
+        nearness.append(float(distances[codes, original].mean()))
+    assert shares == sorted(shares)
+    assert shares[0] < 0.1
+    assert shares[-1] == 1.0
+    assert nearness == sorted(nearness, reverse=True)
+
+
+def test_keep_leaves_lyrics_and_what_lies_beyond_alone() -> None:
+    shaper = Keep(
+        torch.tensor([1]), code_distances(torch.randn(4, 2)), torch.tensor([2.0]), first_id=3
+    )
+    logits = torch.randn(2, 7)
+    shaped = shaper(logits, 0)
+    assert torch.equal(shaped[:, :3], logits[:, :3])
+    assert torch.equal(shaped[:, 4], logits[:, 4])
+    assert (shaped[:, [3, 5, 6]] < logits[:, [3, 5, 6]]).all()
+    assert torch.equal(shaper(logits, 1), logits)
+
+
+@pytest.mark.parametrize("keep", [-0.1, 1.1, float("nan")])
+def test_keep_outside_its_range_is_refused(keep: float) -> None:
+    with pytest.raises(JukeboxError, match="Keep"):
+        keep_strength(keep)
+
+
+def test_guidance_of_no_weight_changes_no_bit() -> None:
+    a, b = torch.randn(3, 9), torch.randn(3, 9)
+    assert torch.equal(guide(a, [(0.0, b)]), a)
+    assert torch.allclose(guide(a, [(0.5, b), (2.0, a)]), 1.5 * a - 0.5 * b)

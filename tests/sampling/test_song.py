@@ -18,9 +18,10 @@ from jukebox_studio.model.config import (
 )
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
-from jukebox_studio.sampling.guidance import Pick
+from jukebox_studio.sampling.guidance import Keep, Pick, code_distances
 from jukebox_studio.sampling.saved import SavedSong, read_saved_song, saved_song
 from jukebox_studio.sampling.song import (
+    Guide,
     LevelSettings,
     Picks,
     Progress,
@@ -34,7 +35,7 @@ from jukebox_studio.sampling.song import (
     sample_song,
     sample_windows,
 )
-from jukebox_studio.sampling.windows import Window, extension
+from jukebox_studio.sampling.windows import Window, extension, schedule
 
 RATE_HZ = 100
 LABELS = {"version": "v2", "artist_bins": 3, "genre_bins": 4, "max_genres": 2}
@@ -377,3 +378,104 @@ def test_files_that_hold_code_or_nothing_are_refused(tmp_path: Path) -> None:
         read_saved_song(path)
     with pytest.raises(JukeboxError, match="cannot be read"):
         read_saved_song(tmp_path / "none")
+
+
+# Guidance and style ------------------------------------------------------------------------------
+
+
+def top_codes(priors, labels, **kwargs) -> Tensor:
+    settings = LevelSettings(hop_fraction=0.5, temperature=1.2)
+    picks = drawn(7, [3, 8], {1: settings}, kwargs.pop("shapers", None))
+    windows = schedule(40, TOP.n_ctx, 8)
+    made, _ = run(
+        sample_windows(
+            priors[1],
+            torch.zeros((2, 0), dtype=torch.int64),
+            windows,
+            picks=picks,
+            labels=labels[1],
+            settings=settings,
+            **kwargs,
+        )
+    )
+    assert isinstance(made, Tensor)
+    return made
+
+
+def without(labels: LabelBatch, column: int) -> LabelBatch:
+    y = labels.y.copy()
+    y[:, column] = 0
+    return LabelBatch(y, labels.full_tokens)
+
+
+def test_guidance_of_no_weight_gives_the_same_codes(priors, labels) -> None:
+    plain = top_codes(priors, labels)
+    null = without(labels[1], 3)
+    assert torch.equal(plain, top_codes(priors, labels, guides=[Guide(0.0, null)]))
+    two = [Guide(0.0, null), Guide(0.0, without(labels[1], 4))]
+    assert torch.equal(plain, top_codes(priors, labels, guides=two))
+    assert not torch.equal(plain, top_codes(priors, labels, guides=[Guide(3.0, null)]))
+
+
+def test_guidance_is_what_the_two_plain_passes_say(priors, labels) -> None:
+    """The first code of a window: conditional and null logits from two full passes."""
+    null, seen = without(labels[1], 3), []
+    plain = drawn(7, [3, 8], {1: LevelSettings()})
+
+    def picks(level: int, window: Window, rows: slice) -> Pick:
+        pick = plain(level, window, rows)
+
+        def watched(logits: Tensor, position: int) -> Tensor:
+            seen.append(logits.clone())
+            return pick(logits, position)
+
+        return watched
+
+    codes = torch.zeros((2, 0), dtype=torch.int64)
+    steps = sample_windows(
+        priors[1],
+        codes,
+        [Window(0, 1, 0)],
+        picks=picks,
+        labels=labels[1],
+        settings=LevelSettings(),
+        guides=[Guide(1.5, null)],
+    )
+    run(steps)
+    window = torch.zeros((2, TOP.n_ctx), dtype=torch.int64)
+    logits = []
+    for batch in (labels[1], null):
+        y, _ = batch.at(0, TOP.sample_length, 6)
+        with torch.no_grad():
+            logits.append(priors[1](window, torch.from_numpy(y))[:, 0])
+    assert torch.allclose(seen[0], 2.5 * logits[0] - 1.5 * logits[1], atol=1e-5)
+
+
+def test_a_blend_of_one_artist_is_that_artist(priors, labels) -> None:
+    y, _ = labels[1].at(0, TOP.sample_length, 6)
+    told = priors[1].split_labels(torch.from_numpy(y))
+    emb = priors[1].y_emb
+    with torch.no_grad():
+        genre = emb.style(told.artist * 0, told.genres) - emb.artist_emb(told.artist * 0)
+        own = emb.style(told.artist, told.genres)
+        other = genre + emb.artist_emb(3 - told.artist)
+    plain = top_codes(priors, labels)
+    assert torch.equal(plain, top_codes(priors, labels, style=lambda window: own))
+    assert torch.equal(plain, top_codes(priors, labels, style=lambda w: 1.0 * own + 0.0 * other))
+    assert not torch.equal(plain, top_codes(priors, labels, style=lambda window: other))
+    # A guide without a style of its own follows the song's.
+    assert torch.equal(plain, top_codes(priors, labels, guides=[Guide(0.0, style=other)]))
+
+
+def test_keep_holds_a_song_to_its_codes(priors, labels) -> None:
+    original = torch.randint(0, 12, (40,), generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(2)
+    distances = code_distances(torch.randn(12, 3))
+    strength = torch.full((40,), torch.inf)
+    strength[10:20] = 0.0
+    made = top_codes(priors, labels, shapers={1: [Keep(original, distances, strength)]})
+    free = slice(10, 20)
+    kept = torch.ones(40, dtype=torch.bool)
+    kept[free] = False
+    assert (made[:, kept] == original[kept]).all()
+    assert (made[:, free] != original[free]).any()
