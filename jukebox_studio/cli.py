@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib.metadata import version
 
@@ -17,6 +18,7 @@ app = App(
     version=lambda: version("jukebox-studio"),
 )
 app.command("jukebox_studio.continue_command:continue_clip", name="continue")
+app.command("jukebox_studio.info_command:info", name="info")
 app.command("jukebox_studio.models_cli:app", name="models")
 app.command("jukebox_studio.training.evaluate_command:evaluate_bundle", name="evaluate")
 app.command("jukebox_studio.training.commands:app", name="train")
@@ -25,6 +27,10 @@ app.command("jukebox_studio.reference.command:check_reference", name="check-refe
 
 def main() -> None:
     """Run one command. A JukeboxError is one sentence on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A pipe on Windows has few characters; a name outside them must not end a render.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except JukeboxError as error:

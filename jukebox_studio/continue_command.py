@@ -79,7 +79,9 @@ def continue_clip(
         Print events as JSON lines.
     """
     if not 0 < bars <= MOST_BARS:  # NaN fails too
-        raise JukeboxError(f"Ask for more than 0 and at most {MOST_BARS:,} bars, not {bars:g}.")
+        raise JukeboxError(
+            f"Ask for a number of bars above 0 and at most {MOST_BARS:,}, not {bars:g}."
+        )
     if not 0 <= threads <= MOST_THREADS:
         raise JukeboxError(f"Ask for 0 (all but one) to {MOST_THREADS} threads, not {threads}.")
     rate_hz = audio.inspect(clip).rate_hz
@@ -104,6 +106,6 @@ def continue_clip(
     events = render(bundle, request, out)
     if json_lines:
         for event in events:
-            print(json.dumps(event.to_json(), ensure_ascii=False), flush=True)
+            print(json.dumps(event.to_json()), flush=True)  # ASCII: right in any pipe
     else:
         show_render(events, bundle.manifest.licence.in_plain_words)
