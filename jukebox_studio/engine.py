@@ -21,6 +21,7 @@ from jukebox_studio.bundle import MANIFEST, Bundle
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Loading, Note, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
+from jukebox_studio.job import JobFolder
 from jukebox_studio.model.config import PriorConfig
 from jukebox_studio.model.labels import Label, LabelBatch, Labeller, LabelTables, fit_timing
 from jukebox_studio.model.load import load_prior, load_vqvae
@@ -47,12 +48,18 @@ class _Prompt:
     channels: int
 
 
-def continue_clip(bundle: Bundle, request: ContinueRequest, out: Path) -> Iterator[Event]:
+def continue_clip(
+    bundle: Bundle, request: ContinueRequest, out: Path, job: Path | None = None
+) -> Iterator[Event]:
     """Render a request: `request.variants` files in `out` that go on where the clip stops.
 
     Yields Loading, Note, Progress and, for each file, VariantFinished. Leave the generator to
     cancel. Raises JukeboxError before any work where the clip, the model or the folder will not do;
     no file is ever left half-written.
+
+    `job` is a folder that keeps what is done: called again with it after whatever stopped a render,
+    the same codes and files come out as if nothing had. Raises JukeboxError where it belongs to
+    another request.
     """
     manifest = bundle.manifest
     missing = sorted(set(range(manifest.levels)) - set(manifest.priors))
@@ -72,11 +79,18 @@ def continue_clip(bundle: Bundle, request: ContinueRequest, out: Path) -> Iterat
     codes = [
         c.expand(request.variants, -1) for c in _encode_prompt(vqvae, torch.from_numpy(prompt.mono))
     ]
-    bottom = yield from _sample(bundle, request, plan, codes, labels)
+    kept = JobFolder.open(job, bundle, request) if job else None
+    bottom = yield from _sample(bundle, request, plan, codes, labels, kept)
 
     for variant in range(request.variants):
+        if kept and (finished := kept.finished(variant)):
+            yield finished
+            continue
         made, gain_db = _decode(vqvae, bottom[variant], plan, prompt, request.length_samples)
-        yield _write(bundle, request, out, variant, made, prompt.rate_hz, gain_db, notes)
+        finished = _write(bundle, request, out, variant, made, prompt.rate_hz, gain_db, notes)
+        if kept:
+            kept.finish(finished)
+        yield finished
 
 
 def _read_prompt(bundle: Bundle, request: ContinueRequest) -> tuple[ContinuePlan, _Prompt]:
@@ -201,6 +215,7 @@ def _sample(
     plan: ContinuePlan,
     codes: Sequence[Tensor],
     labels: dict[int, LabelBatch],
+    kept: JobFolder | None,
 ) -> Generator[Event, None, Tensor]:
     """Sample all levels from the top down; returns the codes of the bottom, Tensor[B, T]."""
     priors = bundle.manifest.priors
@@ -218,26 +233,36 @@ def _sample(
     clock = _Clock(bundle, plan, request.variants)
     above: Tensor | None = None
     for level in sorted(priors, reverse=True):
-        yield Loading(f"{bundle.manifest.name}: level {level}")
-        prior = load_prior(bundle, level)
-        steps = sample_windows(
-            prior,
-            codes[level],
-            plan.windows[level],
-            picks=picks,
-            above=above if prior.config.conditioner else None,
-            labels=labels.get(level),
-            settings=settings[level],
-        )
-        clock.start(level)
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as finished:
-                above = finished.value
-                break
-            if progress := clock.tick(step.done, step.total):
-                yield progress
+        made = kept.codes(level) if kept else None
+        if made is None:
+            made = codes[level]
+        windows = [w for w in plan.windows[level] if w.end > made.shape[1]]
+        if windows:
+            yield Loading(f"{bundle.manifest.name}: level {level}")
+            prior = load_prior(bundle, level)
+        clock.start(level, skipped=plan.new_codes(level) - sum(w.new for w in windows))
+        for window in windows:
+            steps = sample_windows(
+                prior,
+                made,
+                [window],
+                picks=picks,
+                above=above if prior.config.conditioner else None,
+                labels=labels.get(level),
+                settings=settings[level],
+            )
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as finished:
+                    made = finished.value
+                    break
+                if progress := clock.tick(step.done):
+                    yield progress
+            clock.window_done(step.done)
+            if kept:
+                kept.keep(level, made)
+        above = made
     assert above is not None
     return above
 
@@ -251,24 +276,30 @@ class _Clock:
         self._weight = {
             level: files[bundle.prior_path(level).name].size_bytes for level in plan.windows
         }
+        self._variants = variants
         self._codes = {level: plan.new_codes(level) * variants for level in plan.windows}
 
-    def start(self, level: int) -> None:
+    def start(self, level: int, skipped: int) -> None:
+        """Begin a level, of which an earlier run made `skipped` codes per variant."""
         self._level = level
+        self._skipped = self._before = skipped * self._variants
         self._started = self._told = time.monotonic()
 
-    def tick(self, done: int, total: int) -> Progress | None:
+    def window_done(self, done: int) -> None:
+        self._before += done
+
+    def tick(self, done_in_window: int) -> Progress | None:
         """Progress where it is time for some."""
         now = time.monotonic()
+        level = self._level
+        done, total = self._before + done_in_window, self._codes[level]
         if done < total and now - self._told < _PROGRESS_SECONDS:
             return None
         self._told = now
-        level = self._level
-        rate = done / max(now - self._started, 1e-9)
+        rate = (done - self._skipped) / max(now - self._started, 1e-9)
         left = (total - done) / rate
         for lower in range(level):
-            if lower in self._codes:
-                left += self._codes[lower] / rate * self._weight[lower] / self._weight[level]
+            left += self._codes[lower] / rate * self._weight[lower] / self._weight[level]
         return Progress(level, done, total, rate, left)
 
 

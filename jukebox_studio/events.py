@@ -57,3 +57,39 @@ class VariantFinished(Event):
     description_path: Path
     length_samples: int
     rate_hz: int
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """The render stopped. `sentence` says why, for people."""
+
+    name: ClassVar[str] = "failed"
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Cancelled(Event):
+    """The render was stopped because someone asked for it."""
+
+    name: ClassVar[str] = "cancelled"
+
+
+_KINDS: dict[str, type[Event]] = {
+    kind.name: kind for kind in (Note, Loading, Progress, VariantFinished, Failed, Cancelled)
+}
+
+
+def event_from_json(data: dict[str, Any]) -> Event:
+    """The event that `to_json` wrote. Raises ValueError for anything else."""
+    kind = _KINDS.get(data.get("event", ""))
+    if kind is None:
+        raise ValueError(f"There is no event {data.get('event')!r}.")
+    values = {
+        key: Path(value) if key.endswith("_path") else value
+        for key, value in data.items()
+        if key != "event"
+    }
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"The event {kind.name} cannot be read: {error}.") from error

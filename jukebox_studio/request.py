@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
 from jukebox_studio.errors import JukeboxError
 
 MOST_VARIANTS = 64
 REQUEST_VERSION = 1
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True)
 class Sampling:
     """How codes are drawn. Temperature scales all levels; top-k and top-p exclude each other."""
@@ -31,6 +34,7 @@ class Sampling:
             raise JukeboxError(f"Choose top-k ({self.top_k}) or top-p ({self.top_p:g}), not both.")
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True)
 class ContinueRequest:
     """Go on where a clip stops."""
@@ -57,3 +61,25 @@ class ContinueRequest:
     def to_json(self) -> dict[str, Any]:
         values = asdict(self) | {"clip_path": str(self.clip_path)}
         return {"version": REQUEST_VERSION, "operation": "continue", **values}
+
+
+_OPERATIONS = {"continue": TypeAdapter(ContinueRequest)}
+
+
+def request_from_json(data: Any) -> ContinueRequest:
+    """The request that `to_json` wrote. JukeboxError names the field that is wrong."""
+    if not isinstance(data, dict) or data.get("version") != REQUEST_VERSION:
+        found = data.get("version") if isinstance(data, dict) else None
+        raise JukeboxError(
+            f"The request has version {found!r}, this program reads version {REQUEST_VERSION}."
+        )
+    values = {key: value for key, value in data.items() if key not in ("version", "operation")}
+    operation = _OPERATIONS.get(data.get("operation", ""))
+    if operation is None:
+        raise JukeboxError(f"There is no operation {data.get('operation')!r}.")
+    try:
+        return operation.validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "request"
+        raise JukeboxError(f"The request cannot be read: {where}: {first['msg']}.") from error

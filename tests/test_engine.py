@@ -190,6 +190,52 @@ def test_more_than_the_model_knows_is_refused(
         render(tiny_bundle, ContinueRequest(make_clip(), 44_100 * 700), tmp_path / "out")
 
 
+# Stopped and resumed -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop_after", [1, 5, 30, 80, 10_000])
+def test_a_render_stopped_anywhere_goes_on_to_the_same_samples(
+    tiny_bundle: Path,
+    make_clip: MakeClip,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_after: int,
+) -> None:
+    monkeypatch.setattr(engine, "_PROGRESS_SECONDS", 0.0)
+    bundle = open_bundle(tiny_bundle)
+    request = ContinueRequest(make_clip(), 9000, variants=2, seed=3)
+    whole = [audio.read(v.audio_path).samples for v in render(tiny_bundle, request, tmp_path / "a")]
+    out, job = tmp_path / "b", tmp_path / "job"
+    stopped = continue_clip(bundle, request, out, job)
+    for _, _ in zip(range(stop_after), stopped, strict=False):
+        pass
+    stopped.close()  # type: ignore[attr-defined]
+    events = list(continue_clip(bundle, request, out, job))
+    finished = [e for e in events if isinstance(e, VariantFinished)]
+    assert len(finished) == len(list(out.glob("*.wav"))) == 2
+    for variant, samples in zip(finished, whole, strict=True):
+        assert np.array_equal(audio.read(variant.audio_path).samples, samples)
+
+
+def test_finished_work_is_not_done_again(
+    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    bundle = open_bundle(tiny_bundle)
+    request = ContinueRequest(make_clip(), 9000, variants=1)
+    list(continue_clip(bundle, request, tmp_path / "out", tmp_path / "job"))
+    again = list(continue_clip(bundle, request, tmp_path / "out", tmp_path / "job"))
+    assert not [e for e in again if isinstance(e, Progress)]
+
+
+def test_a_job_of_another_request_is_refused(
+    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    bundle, clip = open_bundle(tiny_bundle), make_clip()
+    list(continue_clip(bundle, ContinueRequest(clip, 500), tmp_path / "out", tmp_path / "job"))
+    with pytest.raises(JukeboxError, match="another request"):
+        list(continue_clip(bundle, ContinueRequest(clip, 501), tmp_path / "out", tmp_path / "job"))
+
+
 # Plans -------------------------------------------------------------------------------------------
 
 
