@@ -32,6 +32,10 @@ MOST_VALUES_READ = 2**29
 # 60 dB over full scale: beyond it the file holds other numbers than sound.
 LOUDEST_SAMPLE = 1_000.0
 
+# A WAV file counts its bytes in 32 bits; a MiB of them is left for headers and metadata.
+MOST_WAV_BYTES = 2**32 - 2**20
+_VALUE_BYTES = {"PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
+
 BLOCK_SAMPLES = 65_536
 LOUDNESS_BLOCK_SECONDS = 0.4
 
@@ -76,6 +80,24 @@ def inspect(path: str | Path) -> AudioInfo:
         return _checked_info(path, file)
 
 
+def check(path: str | Path) -> AudioInfo:
+    """Read a whole file once, keeping nothing of it, and say what it is.
+
+    Raises JukeboxError for all that `read` does, wherever in the file it is wrong.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        info = _checked_info(path, file)
+        block: Samples = np.empty((BLOCK_SAMPLES, info.channels), np.float32)
+        left = info.length_samples
+        while left:
+            part = block[:left]
+            if _decode_into(path, file, part) < len(part):
+                raise _cut_short(info)
+            left -= len(part)
+    return info
+
+
 def read(path: str | Path, *, start_samples: int = 0, length_samples: int | None = None) -> Audio:
     """The file's samples [T, C] from `start_samples` on: `length_samples` of them, or the rest.
 
@@ -103,21 +125,31 @@ def read(path: str | Path, *, start_samples: int = 0, length_samples: int | None
             )
         # The system backs this memory only as blocks arrive, so a lie about the length is cheap.
         samples: Samples = np.empty((length_samples, info.channels), np.float32)
-        try:
-            if start_samples:
-                file.seek(start_samples)
-            done = _read_blocks(path, file, samples)
-        except _UNREADABLE as error:
-            raise JukeboxError(
-                f"{path} is damaged: it cannot be decoded to its end ({error}). "
-                "Export it again from where it came."
-            ) from error
-    if done < length_samples:
-        raise JukeboxError(
-            f"{path} holds fewer samples than the {info.length_samples:,} it claims, so it is "
-            "damaged; export it again from where it came."
-        )
+        if _decode_into(path, file, samples, start_samples) < length_samples:
+            raise _cut_short(info)
     return Audio(samples, info.rate_hz)
+
+
+def _decode_into(
+    path: Path, file: soundfile.SoundFile, samples: Samples, start_samples: int = 0
+) -> int:
+    """Fill samples [T, C] from where the file stands, or from `start_samples`; how many it had."""
+    try:
+        if start_samples:
+            file.seek(start_samples)
+        return _read_blocks(path, file, samples)
+    except _UNREADABLE as error:
+        raise JukeboxError(
+            f"{path} is damaged: it cannot be decoded to its end ({error}). "
+            "Export it again from where it came."
+        ) from error
+
+
+def _cut_short(info: AudioInfo) -> JukeboxError:
+    return JukeboxError(
+        f"{info.path} holds fewer samples than the {info.length_samples:,} it claims, so it is "
+        "damaged; export it again from where it came."
+    )
 
 
 def _open(path: Path) -> soundfile.SoundFile:
@@ -241,12 +273,28 @@ def write(path: str | Path, samples: Samples, rate_hz: int, *, subtype: str = "P
     suffix or subtype that cannot be written, and when the file cannot be written (full disk).
     """
     path = Path(path)
+    encoded, clipped = encode(path, samples, rate_hz, subtype=subtype)
+    write_atomically(path, encoded)
+    return clipped
+
+
+def encode(
+    path: Path, samples: Samples, rate_hz: int, *, subtype: str = "PCM_24"
+) -> tuple[bytes, int]:
+    """What `write` puts into the file at `path`, and the number of values cut. Writes nothing."""
+    container = path.suffix.removeprefix(".").upper()
+    size_bytes = samples.size * _VALUE_BYTES.get(subtype, 1)
+    # Asked first: what follows takes as much memory again.
+    if container == "WAV" and size_bytes > MOST_WAV_BYTES:
+        raise JukeboxError(
+            f"{path} would have {size_bytes / 1e9:.1f} GB, and a WAV file holds at most "
+            f"{MOST_WAV_BYTES / 1e9:.1f} GB; write it as FLAC or in parts."
+        )
     if not np.isfinite(samples).all():
         raise JukeboxError(
             f"{path} was not written: the sound holds values that are not numbers "
             "(NaN or infinite)."
         )
-    container = path.suffix.removeprefix(".").upper()
     if not soundfile.check_format(container, subtype):
         raise JukeboxError(
             f"{path} cannot be written as {subtype}; choose a name that ends in .wav or .flac."
@@ -261,5 +309,4 @@ def write(path: str | Path, samples: Samples, rate_hz: int, *, subtype: str = "P
         soundfile.write(encoded, samples, rate_hz, subtype=subtype, format=container)
     except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
         raise JukeboxError(f"{path} cannot be written as audio ({error}).") from error
-    write_atomically(path, encoded.getvalue())
-    return clipped
+    return encoded.getvalue(), clipped

@@ -277,6 +277,26 @@ def verify(path: Path, progress: Progress = no_progress) -> Manifest:
     return bundle.manifest
 
 
+def check_usable(bundle: Bundle) -> None:
+    """Whether a bundle can make music: every file there, every key and shape right.
+
+    Reads headers and label tables only. Raises JukeboxError naming the first thing that is wrong.
+    """
+    manifest = bundle.manifest
+    missing = sorted(set(range(manifest.levels)) - set(manifest.priors))
+    if missing:
+        raise JukeboxError(
+            f"{manifest.name} has no prior of level {missing[0]}, so it cannot make music; "
+            "import the whole model."
+        )
+    for name in _needed_files(manifest):
+        if name not in manifest.files:
+            raise JukeboxError(
+                f"{bundle.folder / name} is not listed in {MANIFEST}; import the model again."
+            )
+        _check_content(manifest, bundle.folder / name)
+
+
 def check_shapes(path: Path, expected: Shapes) -> tuple[str, ...]:
     """The dtypes of a file of weights whose keys and shapes are as expected.
 

@@ -6,8 +6,9 @@ import io
 import sys
 from importlib.metadata import version
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
+from jukebox_studio.command_types import sentence
 from jukebox_studio.errors import JukeboxError
 
 BAD_INPUT_EXIT_CODE = 2
@@ -32,7 +33,10 @@ def main() -> None:
             # A pipe on Windows has few characters; a name outside them must not end a render.
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        print(sentence(error), "See --help.", file=sys.stderr)
+        sys.exit(BAD_INPUT_EXIT_CODE)
     except JukeboxError as error:
         print(error, file=sys.stderr)
         sys.exit(BAD_INPUT_EXIT_CODE)

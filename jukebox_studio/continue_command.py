@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from jukebox_studio import audio
+from jukebox_studio.command_types import Whole
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.progress import show_render
 from jukebox_studio.request import ContinueRequest, Sampling
@@ -25,17 +26,17 @@ def continue_clip(
     bars: float,
     tempo: float,
     meter: str = "4/4",
-    variants: int = 3,
-    seed: int = 0,
+    variants: Whole = 3,
+    seed: Whole = 0,
     out: Path = Path("out"),
     artist: str = "unknown",
     genre: str = "unknown",
     lyrics: str | None = None,
     temperature: float = 0.98,
-    top_k: int = 0,
+    top_k: Whole = 0,
     top_p: float = 0.0,
     model: str = "starter",
-    threads: int = 0,
+    threads: Whole = 0,
     json_lines: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Write variants that go on where a clip stops.
@@ -88,6 +89,7 @@ def continue_clip(
     request = ContinueRequest(
         clip_path=clip,
         length_samples=bars_to_samples(bars, tempo, Meter.parse(meter), rate_hz),
+        length_said=f"{bars:g} bars of {meter} at {tempo:g} bpm",
         artist=artist,
         genre=genre,
         lyrics=lyrics,

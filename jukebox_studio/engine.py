@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jukebox_studio import audio, seam
-from jukebox_studio.bundle import MANIFEST, Bundle
+from jukebox_studio.bundle import MANIFEST, Bundle, check_usable
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Loading, Note, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
 from jukebox_studio.job import JobFolder
+from jukebox_studio.memory import size_text
 from jukebox_studio.model.config import PriorConfig
 from jukebox_studio.model.labels import Label, LabelBatch, Labeller, LabelTables, fit_timing
 from jukebox_studio.model.load import load_prior, load_vqvae
@@ -61,13 +62,8 @@ def continue_clip(
     the same codes and files come out as if nothing had. Raises JukeboxError where it belongs to
     another request.
     """
+    check_usable(bundle)
     manifest = bundle.manifest
-    missing = sorted(set(range(manifest.levels)) - set(manifest.priors))
-    if missing:
-        raise JukeboxError(
-            f"{manifest.name} has no prior of level {missing[0]}, so it cannot make music; "
-            "import the whole model."
-        )
     plan, prompt = _read_prompt(bundle, request)
     _check_room(out, request, prompt.channels)
     labels, notes = _labels(bundle, request, plan)
@@ -96,7 +92,7 @@ def continue_clip(
 def _read_prompt(bundle: Bundle, request: ContinueRequest) -> tuple[ContinuePlan, _Prompt]:
     """The plan, and the clip's end. Reads no more of the file than the model can see."""
     manifest = bundle.manifest
-    info = audio.inspect(request.clip_path)
+    info = audio.check(request.clip_path)
     if info.length_seconds < SHORTEST_CLIP_SECONDS:
         raise JukeboxError(
             f"{request.clip_path} lasts {info.length_seconds:.3f} s; a clip needs at least "
@@ -134,7 +130,7 @@ def _check_room(out: Path, request: ContinueRequest, channels: int) -> None:
     needed = request.variants * (request.length_samples * channels * 3 + 65_536)
     if free < needed:
         raise JukeboxError(
-            f"{out} has {free / 1e6:.0f} MB free, and the results need {needed / 1e6:.0f} MB. "
+            f"{out} has {size_text(free)} free, and the results need {size_text(needed)}. "
             "Make room or choose another folder."
         )
 
@@ -166,8 +162,7 @@ def _label(
     notes: dict[str, None],
 ) -> Label:
     assert config.labels is not None
-    path = bundle.labels_path(config.labels.version)
-    tables = LabelTables.from_json(json.loads(path.read_text(encoding="utf-8")), str(path))
+    tables = LabelTables.from_file(bundle.labels_path(config.labels.version))
     total, offset = fit_timing(config, plan.total_samples, 0)
     if total > plan.total_samples:
         notes[
@@ -337,7 +332,7 @@ def _write(
     notes: Sequence[str],
 ) -> VariantFinished:
     """The file and its description; both or neither."""
-    path = _free_name(out, f"{request.clip_path.stem}-continue-seed{request.seed}-{variant + 1}")
+    path = _free_name(out, request, variant)
     clipped = audio.write(path, made, rate_hz)
     licence = bundle.manifest.licence
     manifest_bytes = (bundle.folder / MANIFEST).read_bytes()
@@ -375,8 +370,11 @@ def _write(
     return VariantFinished(variant, path, described, len(made), rate_hz)
 
 
-def _free_name(out: Path, stem: str) -> Path:
-    """A name that no earlier result has."""
+def _free_name(out: Path, request: ContinueRequest, variant: int) -> Path:
+    """A name that no earlier result has, and that every file system takes."""
+    # File systems take 255 bytes; what follows the clip's own name needs fewer than 100.
+    clip = request.clip_path.stem.encode()[:120].decode(errors="ignore")
+    stem = f"{clip}-continue-seed{request.seed}-{variant + 1}"
     number, name = 1, stem
     while any((out / f"{name}{suffix}").exists() for suffix in (".wav", ".json")):
         number += 1

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from jukebox_studio.errors import JukeboxError
 
 MOST_VARIANTS = 64
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 10.0
 REQUEST_VERSION = 1
 
 
@@ -24,8 +25,11 @@ class Sampling:
     top_p: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.temperature <= 10.0:
-            raise JukeboxError(f"The temperature must lie in (0, 10], not {self.temperature:g}.")
+        if not LOWEST_TEMPERATURE <= self.temperature <= HIGHEST_TEMPERATURE:
+            raise JukeboxError(
+                f"The temperature must lie between {LOWEST_TEMPERATURE:g} and "
+                f"{HIGHEST_TEMPERATURE:g}, not {self.temperature:g}."
+            )
         if self.top_k < 0:
             raise JukeboxError(f"Top-k must be 0 (off) or above, not {self.top_k}.")
         if not 0.0 <= self.top_p <= 1.0:
@@ -42,6 +46,8 @@ class ContinueRequest:
     clip_path: Path
     length_samples: int
     """Of each result, at the clip's own rate."""
+    length_said: str = ""
+    """How that length was asked for, for people to read: bars, meter, tempo."""
     artist: str = "unknown"
     genre: str = "unknown"
     lyrics: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,7 +173,7 @@ def test_too_little_room_is_told_before_the_work(
 ) -> None:
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(engine.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(JukeboxError, match="MB free"):
+    with pytest.raises(JukeboxError, match="free, and the results need"):
         render(tiny_bundle, ContinueRequest(make_clip(), 500), tmp_path / "out")
 
 
@@ -181,6 +182,47 @@ def test_a_clip_too_short_is_refused(
 ) -> None:
     with pytest.raises(JukeboxError, match=r"at least 0.1 s"):
         render(tiny_bundle, ContinueRequest(make_clip(0.09), 500), tmp_path / "out")
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 5e4])
+def test_a_clip_that_is_wrong_anywhere_is_refused(
+    tiny_bundle: Path, tmp_path: Path, wrong: float
+) -> None:
+    samples = np.full(22_050 * 20, 0.1, np.float32)
+    samples[100] = wrong  # long before what the model hears
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, samples, 22_050, subtype="FLOAT")
+    with pytest.raises(JukeboxError, match=r"clip\.wav holds"):
+        render(tiny_bundle, ContinueRequest(path, 500), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("labels_v2.json", "labels_v2.json"),
+        ("prior_level_0.safetensors", "prior_level_0.safetensors"),
+        ("vqvae.safetensors", "vqvae.safetensors"),
+    ],
+)
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_damaged_model_is_named_before_the_work(
+    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path, file: str, said: str, gone: bool
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_bundle, folder)
+    if gone:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_bytes(b"not what it was")
+    events = continue_clip(open_bundle(folder), ContinueRequest(make_clip(), 500), tmp_path / "out")
+    with pytest.raises(JukeboxError, match=said):
+        next(events)
+
+
+def test_a_very_long_name_is_cut(tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip().rename(tmp_path / f"{'é' * 120}.wav")
+    (finished,) = render(tiny_bundle, ContinueRequest(path, 500, variants=1), tmp_path / "out")
+    assert finished.audio_path.name.startswith("éé")
 
 
 def test_more_than_the_model_knows_is_refused(

@@ -211,6 +211,16 @@ class PriorConfig:
     """The original's `merged_decoder`: own output weights, no conditioning after the stack."""
     init_scale: float = field(default=0.2, compare=False)
 
+    def __post_init__(self) -> None:
+        for name in ("n_ctx", "codebook_size", "hop_samples", "sample_rate_hz"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        if self.conditioner and self.n_ctx % self.conditioner.codes_per_code_above:
+            raise ValueError(
+                f"A window of {self.n_ctx} codes is no whole number of codes of the level above, "
+                f"which span {self.conditioner.codes_per_code_above} each."
+            )
+
     @property
     def sample_length(self) -> int:
         """Audio samples under one full window."""

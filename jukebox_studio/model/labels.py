@@ -99,6 +99,15 @@ class LabelTables:
         return cls(version, artists, genres)
 
     @classmethod
+    def from_file(cls, path: Path) -> LabelTables:
+        """Tables of a bundle. Raises JukeboxError where the file is missing or is no table."""
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise JukeboxError(f"{path} cannot be read as a table of names: {error}.") from error
+        return cls.from_json(value, str(path))
+
+    @classmethod
     def from_json(cls, value: Any, source: str = "the label tables") -> LabelTables:
         """Tables of a bundle, as `to_json` wrote them. `source` is named in errors."""
         try:

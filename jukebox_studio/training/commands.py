@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 import torch
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 
 from jukebox_studio.bundle import VQVAE_FILE, Manifest, labels_file, prior_file, write_bundle
+from jukebox_studio.command_types import Positive, Share, Whole
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import CC_BY_SA_4
 from jukebox_studio.model.config import PRIORS, VQVAES, VQVAEConfig
@@ -41,8 +41,6 @@ from jukebox_studio.training.vqvae import VQVAETask, trained_parts
 
 app = App(name="train", help="Train a VQ-VAE or a prior on a folder of music.")
 
-Positive = Annotated[int, Parameter(validator=Number(gte=1))]
-Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -52,7 +50,7 @@ def vqvae(
     out: Path,
     *,
     config: Literal[tuple(VQVAES)] = "starter",  # type: ignore[valid-type]
-    level: int,
+    level: Whole,
     steps: Positive = 10_000,
     batch: Positive = 8,
     crop_codes: Positive = 512,
@@ -60,7 +58,7 @@ def vqvae(
     anneal: Share = 0.2,
     evenness: Share = 1.0,
     precision: Precision = "float32",
-    seed: int = 0,
+    seed: Whole = 0,
     threads: Positive = 1,
     json_lines: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
@@ -140,7 +138,7 @@ def prior(
     drop_lyrics: Share = 0.1,
     minutes_per_artist: float = math.inf,
     precision: Precision = "float32",
-    seed: int = 0,
+    seed: Whole = 0,
     threads: Positive = 1,
     json_lines: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jukebox_studio.bundle import find_bundle
+from jukebox_studio.command_types import Positive
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.training.data import at_most_per_artist, decode_tracks, read_table
@@ -27,9 +28,9 @@ def evaluate_bundle(
     *,
     data: Path,
     split: Literal["validation", "test"] = "test",
-    windows_per_track: int = 8,
+    windows_per_track: Positive = 8,
     minutes_per_artist: float = math.inf,
-    threads: int = 1,
+    threads: Positive = 1,
     json_lines: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Measure a bundle on tracks that it was not trained on.
@@ -56,8 +57,7 @@ def evaluate_bundle(
     versions = bundle.manifest.label_versions
     if len(versions) != 1:
         raise JukeboxError(f"{bundle.manifest.name} has labels of {len(versions)} versions, not 1.")
-    path = bundle.labels_path(versions[0])
-    tables = LabelTables.from_json(json.loads(path.read_text(encoding="utf-8")), str(path))
+    tables = LabelTables.from_file(bundle.labels_path(versions[0]))
     rate = bundle.manifest.sample_rate_hz
     sounds = decode_tracks(read_table(data), rate, data / f"cache-{rate}")
     train = [s for s in sounds if s.track.split == "train"]
