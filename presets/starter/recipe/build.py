@@ -20,14 +20,16 @@ from tracks import Track, read_tracks, summary, write_text, write_tracks
 PARTS = ("music", "singing")
 
 
-def build(out: Path, cache: Path, parts: tuple[str, ...], limit: int | None = None) -> list[Track]:
+def build(
+    out: Path, cache: Path, parts: tuple[str, ...], limit: int | None = None, jobs: int = 1
+) -> list[Track]:
     """Build the named parts and return all tracks of OUT, older parts included."""
     (out / "audio").mkdir(parents=True, exist_ok=True)
     ledger = Ledger(out)
     if "music" in parts:
         write_tracks(out / "tracks-music.csv", music.build(out, cache, ledger))
     if "singing" in parts:
-        write_tracks(out / "tracks-singing.csv", _singing(out, ledger, limit))
+        write_tracks(out / "tracks-singing.csv", _singing(out, cache, ledger, limit, jobs))
     tracks = [track for part in PARTS for track in read_tracks(out / f"tracks-{part}.csv")]
     write_tracks(out / "tracks.csv", tracks)
     write_text(out / "table.md", summary(tracks))
@@ -35,7 +37,7 @@ def build(out: Path, cache: Path, parts: tuple[str, ...], limit: int | None = No
     return tracks
 
 
-def _singing(out: Path, ledger: Ledger, limit: int | None) -> list[Track]:
+def _singing(out: Path, cache: Path, ledger: Ledger, limit: int | None, jobs: int) -> list[Track]:
     try:
         import singing
     except ModuleNotFoundError as error:
@@ -44,7 +46,7 @@ def _singing(out: Path, ledger: Ledger, limit: int | None) -> list[Track]:
             "presets/starter/recipe/requirements.txt` first, or build with --only music."
         ) from error
     require_installed(pinned_packages("singing"))
-    return singing.build(out, ledger, limit)
+    return singing.build(out, cache, ledger, limit, jobs)
 
 
 def main() -> int:
@@ -54,11 +56,12 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, help="folder for downloaded packages")
     parser.add_argument("--only", choices=PARTS, help="build this part only")
     parser.add_argument("--limit", type=int, help="sing only so many songs, to try the recipe")
+    parser.add_argument("--jobs", type=int, default=1, help="sing so many songs at once")
     arguments = parser.parse_args()
     cache = arguments.cache or platformdirs.user_cache_path("jukebox-studio") / "starter-recipe"
     parts = (arguments.only,) if arguments.only else PARTS
     try:
-        tracks = build(arguments.out, cache.resolve(), parts, arguments.limit)
+        tracks = build(arguments.out, cache.resolve(), parts, arguments.limit, arguments.jobs)
     except (RecipeError, OSError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 2

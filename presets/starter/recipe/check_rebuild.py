@@ -16,7 +16,7 @@ from ledger import Ledger
 def built(out: Path, limit: int) -> dict[str, str]:
     """Build a few performances from nothing; return the SHA-256 of each file."""
     (out / "audio").mkdir(parents=True)
-    singing.build(out, Ledger(out), limit)
+    singing.build(out, out / "cache", Ledger(out), limit)
     files = [path for path in sorted(out.rglob("*")) if path.is_file()]
     return {str(path.relative_to(out)): sha256_of(path) for path in files}
 

@@ -7,22 +7,37 @@ one tune or text must never be in two splits, so one chorale is taken for each.
 import random
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import music21
 from music21.note import Note as CorpusNote
-from scores import Note, Song, Word
+from scores import Note, Song, Word, songs_from_json, songs_to_json
+from tracks import write_text
 
 SOURCE = "J. S. Bach (1685-1750), chorale {number}; notes and words from music21 {version}"
 # Taking a breath where the score has a fermata.
 BREATH_BEATS = 0.25
 MIN_WORDS = 15
+# Raise this when the reading of the chorales changes.
+CACHE_VERSION = 1
 TRANSLITERATION = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "’": "'"}
 )
 
 
-def chorales(count: int) -> list[Song]:
-    """Return up to `count` chorales, no two with the same tune or the same first words."""
+def chorales(count: int, cache: Path) -> list[Song]:
+    """Return up to `count` chorales, no two with the same tune or the same first words.
+
+    Reading them takes music21 a minute, so what it gave is kept in the folder `cache`.
+    """
+    kept = cache / f"chorales-{CACHE_VERSION}-music21-{music21.__version__}-{count}.json"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_text(kept, songs_to_json(_selected(count)))
+    return songs_from_json(kept.read_text(encoding="utf-8"))
+
+
+def _selected(count: int) -> list[Song]:
     seen: set[str] = set()
     songs: list[Song] = []
     paths = [str(path) for path in music21.corpus.getComposer("bach")]

@@ -1,7 +1,8 @@
 """What is sung: a song as words on notes, with what the backing needs."""
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,26 @@ class Song:
         """Yield the notes of the tune in order."""
         for word in self.words:
             yield from word.notes
+
+
+def songs_to_json(songs: list[Song]) -> str:
+    """Return songs as JSON, for a cache."""
+    return json.dumps([asdict(song) for song in songs])
+
+
+def songs_from_json(text: str) -> list[Song]:
+    """Read what songs_to_json wrote."""
+
+    def notes(items: list[dict[str, float]]) -> tuple[Note, ...]:
+        return tuple(Note(**item) for item in items)  # type: ignore[arg-type]
+
+    songs = []
+    for item in json.loads(text):
+        item["phrases"] = tuple(
+            tuple(Word(w["text"], w["spoken"], tuple(map(notes, w["syllables"]))) for w in phrase)
+            for phrase in item["phrases"]
+        )
+        item["parts"] = tuple(map(notes, item["parts"]))
+        item["chords"] = tuple(map(tuple, item["chords"]))
+        songs.append(Song(**item))
+    return songs

@@ -26,7 +26,7 @@ RECIPE_VERSION = 1
 LICENCE = "CC-BY-SA-4.0"
 CHORALE_COUNT = 130
 PSALM_COUNT = 96
-VOICES_PER_SONG = 3
+VOICES_PER_SONG = 2
 VOICE_LEVEL, BACKING_LEVEL = 0.11, 0.042
 VOICES = (
     Voice("Starter Voice 1 (synthetic)", "festival", "cmu_us_slt_arctic_hts", 66),
@@ -55,11 +55,16 @@ class Performance:
         number = VOICES.index(self.voice) + 1
         return f"voice-{number}-{self.song.slug}-{'backing' if self.over_backing else 'solo'}"
 
+    @property
+    def files(self) -> tuple[str, str]:
+        """Its audio and its lyrics, relative to the data folder."""
+        return f"audio/{self.slug}.flac", f"lyrics/{self.slug}.json"
 
-def performances() -> Iterator[Performance]:
+
+def performances(cache: Path) -> Iterator[Performance]:
     """Yield all tracks; voices take turns, and each sings about half its songs alone."""
     for kind, collection, voices_per_song in (
-        ("chorale", chorales(CHORALE_COUNT), 1),
+        ("chorale", chorales(CHORALE_COUNT, cache), 1),
         ("psalm", psalms(PSALM_COUNT), 1),
         ("folk", songs(), VOICES_PER_SONG),
     ):
@@ -68,51 +73,56 @@ def performances() -> Iterator[Performance]:
             for language in ("de", "en")
         }
         alone = dict.fromkeys(VOICES, False)
-        for song in collection:
-            for _ in range(voices_per_song):
-                voice = next(turns[song.language])
-                alone[voice] = not alone[voice]
-                yield Performance(song, voice, kind, over_backing=not alone[voice])
+        for song in collection * voices_per_song:
+            voice = next(turns[song.language])
+            alone[voice] = not alone[voice]
+            yield Performance(song, voice, kind, over_backing=not alone[voice])
 
 
-def build(out: Path, ledger: Ledger, limit: int | None = None) -> list[Track]:
+def build(
+    out: Path, cache: Path, ledger: Ledger, limit: int | None = None, jobs: int = 1
+) -> list[Track]:
     """Write every performance to OUT/audio and OUT/lyrics and return their tracks.
 
     `limit` takes only so many, spread over all of them, to try the recipe out.
     """
     (out / "lyrics").mkdir(exist_ok=True)
-    todo = list(performances())
+    todo = list(performances(cache))
     split = split_by_group({p.song.slug: p.song.length_beats / p.song.tempo_bpm for p in todo})
     if limit:
         todo = todo[:: max(1, len(todo) // limit)][:limit]
-    tracks = []
-    for performance in todo:
-        song = performance.song
-        name = f"audio/{performance.slug}.flac"
-        lyrics = f"lyrics/{performance.slug}.json"
-        recipe = f"singing {RECIPE_VERSION} " + _hash(performance)
-        duration_seconds = ledger.get(name, recipe)
-        if duration_seconds is None or ledger.get(lyrics, recipe) is None:
-            duration_seconds = _in_fresh_process(performance, out / name, out / lyrics)
-            ledger.put(name, recipe, duration_seconds)
-            ledger.put(lyrics, recipe, duration_seconds)
-            print(f"singing: {name} {duration_seconds:.0f} s", flush=True)
-        where = "backing" if performance.over_backing else "solo"
-        tracks.append(
-            Track(
-                file=name,
-                artist=performance.voice.name,
-                genre=f"synthetic singing {performance.kind} {where}",
-                title=song.title,
-                split=split[song.slug],
-                source_package=f"{performance.voice.engine} ({performance.voice.speaker})",
-                source_file=song.source,
-                licence=LICENCE,
-                duration_seconds=duration_seconds,
-                lyrics_file=lyrics,
-            )
-        )
-    return tracks
+    missing = [p for p in todo if any(ledger.get(n, _recipe(p)) is None for n in p.files)]
+    context = multiprocessing.get_context("fork")
+    # A process for each: what espeak says depends on what its process said before.
+    with context.Pool(jobs, maxtasksperchild=1) as pool:
+        tasks = [(out, performance) for performance in missing]
+        for performance, seconds in zip(missing, pool.imap(_render, tasks), strict=True):
+            for name in performance.files:
+                ledger.put(name, _recipe(performance), seconds)
+            print(f"singing: {performance.slug} {seconds:.0f} s", flush=True)
+    return [_track(performance, split, ledger) for performance in todo]
+
+
+def _track(performance: Performance, split: dict[str, str], ledger: Ledger) -> Track:
+    audio, lyrics = performance.files
+    song = performance.song
+    where = "backing" if performance.over_backing else "solo"
+    return Track(
+        file=audio,
+        artist=performance.voice.name,
+        genre=f"synthetic singing {performance.kind} {where}",
+        title=song.title,
+        split=split[song.slug],
+        source_package=f"{performance.voice.engine} ({performance.voice.speaker})",
+        source_file=song.source,
+        licence=LICENCE,
+        duration_seconds=float(ledger.entries[audio]["duration_seconds"]),
+        lyrics_file=lyrics,
+    )
+
+
+def _recipe(performance: Performance) -> str:
+    return f"singing {RECIPE_VERSION} " + _hash(performance)
 
 
 def _hash(performance: Performance) -> str:
@@ -120,10 +130,10 @@ def _hash(performance: Performance) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _in_fresh_process(performance: Performance, audio: Path, lyrics: Path) -> float:
-    """Render in a process of its own: what espeak says depends on what it said before."""
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        return pool.apply(render, (performance, audio, lyrics))
+def _render(task: tuple[Path, Performance]) -> float:
+    out, performance = task
+    audio, lyrics = performance.files
+    return render(performance, out / audio, out / lyrics)
 
 
 def render(performance: Performance, audio: Path, lyrics: Path) -> float:

@@ -146,6 +146,7 @@ def _flite_items(utterance: int, relation: bytes) -> list[int]:
     return items
 
 
+@functools.cache
 def syllable_count(word: str) -> int:
     """Return how many syllables flite's English dictionary and rules give a word."""
     (speech,) = _speak_flite([[word]], "kal16", "en")
