@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jukebox_studio import audio, seam
+from jukebox_studio import audio, provenance, seam
 from jukebox_studio.bundle import MANIFEST, Bundle, check_usable
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Loading, Note, Progress, VariantFinished
@@ -333,18 +333,26 @@ def _write(
 ) -> VariantFinished:
     """The file and its description; both or neither."""
     path = _free_name(out, request, variant)
-    clipped = audio.write(path, made, rate_hz)
     licence = bundle.manifest.licence
-    manifest_bytes = (bundle.folder / MANIFEST).read_bytes()
+    asked = request.to_json()
+    told = provenance.Provenance(
+        program=f"jukebox-studio {version('jukebox-studio')}",
+        model=bundle.manifest.name,
+        bundle_sha256=hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest(),
+        licence=licence.name,
+        notice=licence.in_plain_words,
+        operation=asked["operation"],
+        seed=request.seed,
+        variant=variant,
+        request_sha256=provenance.request_sha256(asked),
+    )
+    clipped = provenance.write(path, made, rate_hz, told)
     description = {
-        "program": f"jukebox-studio {version('jukebox-studio')}",
-        "request": request.to_json(),
+        "program": told.program,
+        "request": asked,
         "seed": request.seed,
         "variant": variant,
-        "model": {
-            "name": bundle.manifest.name,
-            "manifest_sha256": hashlib.sha256(manifest_bytes).hexdigest(),
-        },
+        "model": {"name": told.model, "manifest_sha256": told.bundle_sha256},
         "licence": {
             "name": licence.name,
             "commercial_use": licence.commercial_use,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import struct
 from dataclasses import asdict, replace
@@ -18,10 +19,13 @@ from mutagen.flac import FLAC
 from wavinfo import WavInfoReader
 
 from jukebox_studio import audio
+from jukebox_studio.bundle import MANIFEST, open_bundle
 from jukebox_studio.cli import app
 from jukebox_studio.errors import JukeboxError
+from jukebox_studio.events import VariantFinished
 from jukebox_studio.licences import OPENAI_JUKEBOX
 from jukebox_studio.provenance import Provenance, read_provenance, request_sha256, write
+from jukebox_studio.request import ContinueRequest
 
 PROVENANCE = Provenance(
     program="jukebox-studio 0.1.0",
@@ -404,6 +408,30 @@ def test_a_chunk_that_claims_gigabytes_costs_nothing(tmp_path: Path) -> None:
     place = content.index(b"iXML") + 4
     path.write_bytes(content[:place] + struct.pack("<I", 2**32 - 1) + content[place + 4 :])
     assert read_provenance(path) is None
+
+
+# The engine --------------------------------------------------------------------------------------
+
+
+def test_a_continuation_says_how_it_was_made(tiny_bundle: Path, tmp_path: Path) -> None:
+    from jukebox_studio.engine import continue_clip
+
+    clip = tmp_path / "clip.wav"
+    audio.write(clip, sound(22_050) * 0.3, 44_100)
+    request = ContinueRequest(clip, 500, variants=2, seed=7)
+    events = continue_clip(open_bundle(tiny_bundle), request, tmp_path / "out")
+    finished = [event for event in events if isinstance(event, VariantFinished)]
+    assert [event.variant for event in finished] == [0, 1]
+    for event in finished:
+        told = read_provenance(event.audio_path)
+        assert told is not None
+        assert (told.operation, told.seed, told.variant) == ("continue", 7, event.variant)
+        assert (told.model, told.licence, told.date) == ("tiny", "CC-BY-SA-4.0", None)
+        manifest = (tiny_bundle / MANIFEST).read_bytes()
+        assert told.bundle_sha256 == hashlib.sha256(manifest).hexdigest()
+        described = json.loads(event.description_path.read_text(encoding="utf-8"))
+        assert told.request_sha256 == request_sha256(described["request"])
+        assert WavInfoReader(str(event.audio_path)).bext.time_reference == 0
 
 
 # The command -------------------------------------------------------------------------------------
