@@ -1,6 +1,6 @@
-"""Sing a few songs twice, into two folders, and compare every byte.
+"""Sing a few songs again and compare every byte with the first time.
 
-Run as: python presets/starter/recipe/check_rebuild.py [--limit 6]
+Run as: python presets/starter/recipe/check_rebuild.py [--against DIR] [--limit 6]
 """
 
 import argparse
@@ -13,25 +13,32 @@ from fetch import sha256_of
 from ledger import Ledger
 
 
-def built(out: Path, limit: int) -> dict[str, str]:
+def built(out: Path, cache: Path, limit: int) -> dict[str, str]:
     """Build a few performances from nothing; return the SHA-256 of each file."""
     (out / "audio").mkdir(parents=True)
-    singing.build(out, out / "cache", Ledger(out), limit)
-    files = [path for path in sorted(out.rglob("*")) if path.is_file()]
-    return {str(path.relative_to(out)): sha256_of(path) for path in files}
+    tracks = singing.build(out, cache, Ledger(out), limit)
+    names = [name for track in tracks for name in (track.file, track.lyrics_file)]
+    return {name: sha256_of(out / name) for name in names}
 
 
 def main() -> int:
     """Return 0 if both builds agree."""
-    parser = argparse.ArgumentParser(description="Build a few songs twice and compare the bytes.")
+    parser = argparse.ArgumentParser(description="Build a few songs again and compare the bytes.")
+    parser.add_argument("--against", type=Path, help="a built data folder; else build twice")
+    parser.add_argument("--cache", type=Path, help="where the chorales that were read are kept")
     parser.add_argument("--limit", type=int, default=6)
-    limit = parser.parse_args().limit
-    with tempfile.TemporaryDirectory() as folder:
-        first = built(Path(folder) / "first", limit)
-        second = built(Path(folder) / "second", limit)
-    different = sorted(name for name in first | second if first.get(name) != second.get(name))
-    for name in different:
-        print(f"differs: {name}")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cache = arguments.cache or folder / "cache"
+        first = built(folder / "first", cache, arguments.limit)
+        if arguments.against:
+            second = {file: sha256_of(arguments.against / file) for file in first}
+        else:
+            second = built(folder / "second", cache, arguments.limit)
+    different = [file for file in first if first[file] != second[file]]
+    for file in different:
+        print(f"differs: {file}")
     print(f"{len(first) - len(different)} of {len(first)} files are the same bytes")
     return 1 if different else 0
 

@@ -26,7 +26,7 @@ RECIPE_VERSION = 1
 LICENCE = "CC-BY-SA-4.0"
 CHORALE_COUNT = 130
 PSALM_COUNT = 96
-VOICES_PER_SONG = 2
+VOICES_PER_SONG = 1
 VOICE_LEVEL, BACKING_LEVEL = 0.11, 0.042
 VOICES = (
     Voice("Starter Voice 1 (synthetic)", "festival", "cmu_us_slt_arctic_hts", 66),
@@ -88,7 +88,7 @@ def build(
     """
     (out / "lyrics").mkdir(exist_ok=True)
     todo = list(performances(cache))
-    split = split_by_group({p.song.slug: p.song.length_beats / p.song.tempo_bpm for p in todo})
+    split = _split_by_song(todo)
     if limit:
         todo = todo[:: max(1, len(todo) // limit)][:limit]
     missing = [p for p in todo if any(ledger.get(n, _recipe(p)) is None for n in p.files)]
@@ -101,6 +101,25 @@ def build(
                 ledger.put(name, _recipe(performance), seconds)
             print(f"singing: {performance.slug} {seconds:.0f} s", flush=True)
     return [_track(performance, split, ledger) for performance in todo]
+
+
+def _split_by_song(todo: list[Performance]) -> dict[str, str]:
+    """Assign a split to each song, whoever sings it, so that every voice has all three.
+
+    The songs are shared out within those that a voice is the first to sing.
+    """
+    first_voices: dict[str, dict[str, float]] = {}
+    seen: set[str] = set()
+    for performance in todo:
+        song = performance.song
+        if song.slug not in seen:
+            seen.add(song.slug)
+            seconds = song.length_beats * 60 / song.tempo_bpm
+            first_voices.setdefault(performance.voice.name, {})[song.slug] = seconds
+    split: dict[str, str] = {}
+    for songs_seconds in first_voices.values():
+        split |= split_by_group(songs_seconds)
+    return split
 
 
 def _track(performance: Performance, split: dict[str, str], ledger: Ledger) -> Track:
