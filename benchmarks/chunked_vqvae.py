@@ -27,7 +27,7 @@ MOST_MEMORY_GB = 2.0
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--chunk-seconds", type=float, default=10.0)
+    parser.add_argument("--chunk-seconds", type=float, default=4.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--compare", action="store_true")
     options = parser.parse_args()
@@ -49,7 +49,10 @@ def main() -> int:
         codes = model.encode_chunked(audio, level, options.chunk_seconds)
         encoded = time.perf_counter()
         peak = 0.0
-        for piece in model.decode_pieces(codes, level, codes.shape[1] // 60 + 1):
+        size_codes = round(
+            options.chunk_seconds * config.sample_rate_hz / config.hop_samples(level)
+        )
+        for piece in model.decode_pieces(codes, level, size_codes):
             peak = max(peak, float(piece.abs().max()))
         decoded = time.perf_counter()
         memory_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

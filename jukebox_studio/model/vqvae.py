@@ -354,10 +354,11 @@ class VQVAE(nn.Module):
         audio: Tensor = self.decoders[start_level](vectors)
         return audio.transpose(1, 2)
 
-    def encode_chunked(self, audio: Tensor, level: int, chunk_seconds: float = 10.0) -> Tensor:
+    def encode_chunked(self, audio: Tensor, level: int, chunk_seconds: float = 4.0) -> Tensor:
         """`encode` of one level in pieces: Tensor[B, T, C] -> Tensor[B, T / hop].
 
-        Each piece is encoded with as much audio on either side as a code can see.
+        Each piece is encoded with as much audio on either side as a code can see. Short pieces
+        bound the memory: torch's convolutions keep working space for every length they have met.
         """
         hop = self.config.hop_samples(level)
         halo = -(-self.config.encoder_receptive_samples(level) // (2 * hop)) + 1
@@ -371,7 +372,7 @@ class VQVAE(nn.Module):
         size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
         return torch.cat(list(_with_halo(piece, total, size, halo, 1)), dim=1)
 
-    def decode_chunked(self, codes: Tensor, level: int, chunk_seconds: float = 10.0) -> Tensor:
+    def decode_chunked(self, codes: Tensor, level: int, chunk_seconds: float = 4.0) -> Tensor:
         """`decode` of one level in pieces: Tensor[B, T / hop] -> Tensor[B, T, 1]."""
         hop = self.config.hop_samples(level)
         size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
