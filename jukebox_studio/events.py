@@ -60,6 +60,13 @@ class VariantFinished(Event):
 
 
 @dataclass(frozen=True)
+class Finished(Event):
+    """All variants lie on disk."""
+
+    name: ClassVar[str] = "finished"
+
+
+@dataclass(frozen=True)
 class Failed(Event):
     """The render stopped. `sentence` says why, for people."""
 
@@ -75,7 +82,8 @@ class Cancelled(Event):
 
 
 _KINDS: dict[str, type[Event]] = {
-    kind.name: kind for kind in (Note, Loading, Progress, VariantFinished, Failed, Cancelled)
+    kind.name: kind
+    for kind in (Note, Loading, Progress, VariantFinished, Finished, Failed, Cancelled)
 }
 
 
