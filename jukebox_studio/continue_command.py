@@ -13,7 +13,7 @@ from jukebox_studio import audio
 from jukebox_studio.command_types import Whole
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.progress import show_render
-from jukebox_studio.request import ContinueRequest, Sampling
+from jukebox_studio.request import ContinueRequest, FileFormat, Sampling
 from jukebox_studio.tempo import Meter, bars_to_samples
 
 MOST_BARS = 10_000
@@ -35,6 +35,7 @@ def continue_clip(
     temperature: float = 0.98,
     top_k: Whole = 0,
     top_p: float = 0.0,
+    file_format: Annotated[FileFormat, Parameter(name="--format")] = "wav",
     model: str = "starter",
     threads: Whole = 0,
     json_lines: Annotated[bool, Parameter(name="--json")] = False,
@@ -72,6 +73,8 @@ def continue_clip(
         Draw among the k likeliest codes only; 0 is off.
     top_p
         Draw among the likeliest codes that together have this probability; 0 is off.
+    file_format
+        24-bit WAV, float WAV or 24-bit FLAC.
     model
         Name or folder of the model.
     threads
@@ -96,6 +99,7 @@ def continue_clip(
         sampling=Sampling(temperature, top_k, top_p),
         variants=variants,
         seed=seed,
+        file_format=file_format,
     )
     # After the arguments: bad ones are told without the seconds that torch takes to load.
     import torch

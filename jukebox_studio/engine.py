@@ -28,7 +28,7 @@ from jukebox_studio.model.labels import Label, LabelBatch, Labeller, LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.operations import HOP_FRACTION, ContinuePlan, plan_continue
-from jukebox_studio.request import ContinueRequest
+from jukebox_studio.request import FILE_FORMATS, ContinueRequest
 from jukebox_studio.sampling.song import LevelSettings, drawn, sample_windows
 
 SHORTEST_CLIP_SECONDS = 0.1
@@ -126,8 +126,8 @@ def _check_room(out: Path, request: ContinueRequest, channels: int) -> None:
         raise JukeboxError(
             f"{out} cannot be used as the folder of results: {error.strerror}. Choose another."
         ) from error
-    # 24-bit samples, and a little for the descriptions.
-    needed = request.variants * (request.length_samples * channels * 3 + 65_536)
+    # Float samples at most, and a little for the descriptions.
+    needed = request.variants * (request.length_samples * channels * 4 + 65_536)
     if free < needed:
         raise JukeboxError(
             f"{out} has {size_text(free)} free, and the results need {size_text(needed)}. "
@@ -346,7 +346,8 @@ def _write(
         variant=variant,
         request_sha256=provenance.request_sha256(asked),
     )
-    clipped = provenance.write(path, made, rate_hz, told)
+    _, subtype = FILE_FORMATS[request.file_format]
+    clipped = provenance.write(path, made, rate_hz, told, subtype=subtype)
     description = {
         "program": told.program,
         "request": asked,
@@ -384,7 +385,8 @@ def _free_name(out: Path, request: ContinueRequest, variant: int) -> Path:
     clip = request.clip_path.stem.encode()[:120].decode(errors="ignore")
     stem = f"{clip}-continue-seed{request.seed}-{variant + 1}"
     number, name = 1, stem
-    while any((out / f"{name}{suffix}").exists() for suffix in (".wav", ".json")):
+    suffix, _ = FILE_FORMATS[request.file_format]
+    while any((out / f"{name}{taken}").exists() for taken in (suffix, ".json")):
         number += 1
         name = f"{stem}-take{number}"
-    return out / f"{name}.wav"
+    return out / f"{name}{suffix}"

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
+from jukebox_studio.edges import checked
 from jukebox_studio.errors import JukeboxError
 
 MOST_VARIANTS = 64
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 10.0
 REQUEST_VERSION = 1
+
+FileFormat = Literal["wav", "wav-float", "flac"]
+FILE_FORMATS: dict[FileFormat, tuple[str, str]] = {
+    "wav": (".wav", "PCM_24"),
+    "wav-float": (".wav", "FLOAT"),
+    "flac": (".flac", "PCM_24"),
+}
+"""Suffix, and libsndfile's name of how samples are stored."""
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -55,6 +64,7 @@ class ContinueRequest:
     sampling: Sampling = field(default_factory=Sampling)
     variants: int = 3
     seed: int = 0
+    file_format: FileFormat = "wav"
 
     def __post_init__(self) -> None:
         if self.length_samples < 1:
@@ -83,9 +93,4 @@ def request_from_json(data: Any) -> ContinueRequest:
     operation = _OPERATIONS.get(data.get("operation", ""))
     if operation is None:
         raise JukeboxError(f"There is no operation {data.get('operation')!r}.")
-    try:
-        return operation.validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "request"
-        raise JukeboxError(f"The request cannot be read: {where}: {first['msg']}.") from error
+    return checked(operation, values, "The request cannot be read")

@@ -19,7 +19,7 @@ from jukebox_studio.events import Note, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
 from jukebox_studio.model.config import PRIORS, PUBLISHED_PRIORS, PUBLISHED_VQVAE, TINY_VQVAE
 from jukebox_studio.operations import plan_continue, sliding_windows
-from jukebox_studio.request import ContinueRequest, Sampling
+from jukebox_studio.request import ContinueRequest, FileFormat, Sampling
 from jukebox_studio.seam import continue_from
 
 MakeClip = Callable[..., Path]
@@ -55,6 +55,25 @@ def test_results_have_exactly_the_length_rate_and_channels_asked_for(
         info = soundfile.info(variant.audio_path)
         assert (info.frames, info.samplerate, info.channels) == (length_samples, rate_hz, 2)
         assert info.subtype == "PCM_24"
+
+
+@pytest.mark.parametrize(
+    ("file_format", "suffix", "subtype"),
+    [("wav", ".wav", "PCM_24"), ("wav-float", ".wav", "FLOAT"), ("flac", ".flac", "PCM_24")],
+)
+def test_results_come_in_the_format_asked_for(
+    tiny_bundle: Path,
+    make_clip: MakeClip,
+    tmp_path: Path,
+    file_format: FileFormat,
+    suffix: str,
+    subtype: str,
+) -> None:
+    request = ContinueRequest(make_clip(), 700, variants=1, file_format=file_format)
+    (finished,) = render(tiny_bundle, request, tmp_path / "out")
+    assert finished.audio_path.suffix == suffix
+    info = soundfile.info(finished.audio_path)
+    assert (info.subtype, info.frames) == (subtype, 700)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.13, 1.0, 8.0])

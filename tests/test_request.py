@@ -12,7 +12,14 @@ from jukebox_studio.events import Failed, Progress, VariantFinished, event_from_
 from jukebox_studio.request import ContinueRequest, Sampling, request_from_json
 
 REQUEST = ContinueRequest(
-    Path("a clip.wav"), 1000, "Ada", "hum", None, Sampling(0.9, top_p=0.8), variants=2, seed=2**63
+    Path("a clip.wav"),
+    1000,
+    artist="Ada",
+    genre="hum",
+    sampling=Sampling(0.9, top_p=0.8),
+    variants=2,
+    seed=2**63,
+    file_format="flac",
 )
 
 
