@@ -23,13 +23,14 @@ def test_threads_that_cannot_be_are_refused(threads: int) -> None:
         continue_clip(Path("none.wav"), bars=1, tempo=120, threads=threads)
 
 
+@pytest.mark.filterwarnings("ignore:.*without tokens")  # of cyclopts, of such a call in a test
 def test_a_sentence_with_letters_the_pipe_has_not_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stderr", pipe)
     arguments = ["continue", "日本.wav", "--bars", "1", "--tempo", "120"]
     monkeypatch.setattr(sys, "argv", ["jukebox-studio", *arguments])
-    with pytest.warns(UserWarning, match="without tokens"), pytest.raises(SystemExit) as exit_:
-        main()  # cyclopts warns of any call without tokens in a test
+    with pytest.raises(SystemExit) as exit_:
+        main()
     pipe.flush()
     assert exit_.value.code == 2
     assert b"There is no file" in pipe.buffer.getvalue()  # type: ignore[attr-defined]
