@@ -12,9 +12,11 @@ from tracks import Track, read_tracks, write_text
 
 HEAD = """# Credits
 
-The weights of the starter model, and the audio that comes with it, are an adaptation of the works
-below and are licensed CC-BY-SA-4.0 (https://creativecommons.org/licenses/by-sa/4.0/). None of the
-artists endorses this project. This file is written by `recipe/credits.py`.
+What the starter's training data are made of. Weights that learned from the works below, and the
+audio that comes with them, are an adaptation of these works and are licensed CC-BY-SA-4.0
+(https://creativecommons.org/licenses/by-sa/4.0/). Which of them the shipped weights learned from is
+in ATTRIBUTION.txt: so far the recorded music, not the singing. None of the artists endorses this
+project. This file is written by `recipe/credits.py`.
 
 Licences: CC-BY-SA-3.0 https://creativecommons.org/licenses/by-sa/3.0/ (a + allows later versions),
 CC-BY-3.0 https://creativecommons.org/licenses/by/3.0/, MIT (text in the package named).
@@ -64,7 +66,7 @@ def singing_lines(tracks: list[Track]) -> list[str]:
             singers.setdefault((track.title, track.source_file), set()).add(number)
     return [
         f'- "{title}"; {source}; Starter Voice {", ".join(sorted(numbers))}; '
-        "modified: used to train weights"
+        "re-timed and re-pitched synthetic singing, made to train weights"
         for (title, source), numbers in sorted(singers.items())
     ]
 
