@@ -57,6 +57,9 @@ def vqvae(
     lr: float = 3e-4,
     anneal: Share = 0.2,
     evenness: Share = 1.0,
+    log_mel: float = 0.0,
+    commit: float = 0.02,
+    begin_with: Path | None = None,
     precision: Precision = "float32",
     seed: Whole = 0,
     threads: Positive = 1,
@@ -89,6 +92,12 @@ def vqvae(
         Share of the steps, at the end, over which the rate falls to zero.
     evenness
         1 hears every artist as often, 0 every second of music.
+    log_mel
+        Weight of the distance in log mel magnitude; the published loss has none.
+    commit
+        Weight of the distance between encoder outputs and their codes.
+    begin_with
+        Folder of a finished run of the same shape, whose averaged weights to begin with.
     precision
         Arithmetic of the convolutions; losses and codes stay in float32.
     seed
@@ -113,9 +122,12 @@ def vqvae(
     codebook = model.codebook(level)
     codebook.reset_sums = True
     codebook.threshold = min(1.0, 0.1 * batch * crop_codes / shape.codebook_size)
-    task = VQVAETask(
-        model, level, crops, held_out, scale, LossConfig(), batch, precision == "bfloat16"
-    )
+    if begin_with is not None:
+        trained_parts(model, level).load_state_dict(averaged_state(begin_with / CHECKPOINT))
+        # The moving sums are not shipped; as if each code had been used as often as any.
+        codebook.restore(batch * crop_codes, codebook.threshold)
+    losses = LossConfig(log_mel=log_mel, commit=commit)
+    task = VQVAETask(model, level, crops, held_out, scale, losses, batch, precision == "bfloat16")
     settings = LoopSettings(steps=steps, lr=lr, anneal_share=anneal, ema_decay=0.995)
     _describe(out, {"config": config, "level": level, "batch": batch, "crop_codes": crop_codes})
     _show(train(task, settings, out), json_lines)

@@ -14,6 +14,7 @@ from jukebox_studio.training.data import Crops
 from jukebox_studio.training.losses import (
     Bandwidth,
     LossConfig,
+    log_mel_distance,
     multispectral_loss,
     reconstruction_loss,
     spectral_convergence,
@@ -66,7 +67,7 @@ def vqvae_loss(
 
     metrics: dict[str, Tensor] = {}
     zero = audio.new_zeros(())
-    recons = spec = multispec = zero
+    recons = spec = multispec = log_mel = zero
     for level in reversed(chosen):
         out = outputs[level]
         parts = {
@@ -79,9 +80,18 @@ def vqvae_loss(
         recons = recons + parts["recons_loss"]
         spec = spec + parts["spectral_loss"]
         multispec = multispec + parts["multispectral_loss"]
+        if config.log_mel:
+            rate_hz = model.config.sample_rate_hz
+            distance = log_mel_distance(audio, out, rate_hz, config.multi_stft).mean()
+            metrics[f"log_mel_l{level}"] = distance
+            log_mel = log_mel + distance
     commit = sum((q.commit_loss for q in quantised.values()), zero)
     total = (
-        recons + config.spectral * spec + config.multispectral * multispec + config.commit * commit
+        recons
+        + config.log_mel * log_mel
+        + config.spectral * spec
+        + config.multispectral * multispec
+        + config.commit * commit
     )
 
     with torch.no_grad():
@@ -171,12 +181,17 @@ class VQVAETask:
     def validate(self) -> dict[str, float]:
         if self.held_out is None:
             return {}
-        total = 0.0
+        total = mel = 0.0
         for audio in self.held_out.fixed_batches(self.validation_batches, self.batch_size):
             codes = self.vqvae.encode(audio, self.level, self.level + 1)
             out = self.vqvae.decode(codes, self.level)
             total += float(spectral_convergence(audio, out, self.config.stft).mean())
-        return {"held_out_convergence_db": 20 * math.log10(total / self.validation_batches)}
+            rate_hz = self.vqvae.config.sample_rate_hz
+            mel += float(log_mel_distance(audio, out, rate_hz, self.config.multi_stft).mean())
+        return {
+            "held_out_convergence_db": 20 * math.log10(total / self.validation_batches),
+            "held_out_log_mel": mel / self.validation_batches,
+        }
 
     def extra_tensors(self) -> dict[str, Tensor]:
         codebook = self.vqvae.codebook(self.level)

@@ -38,6 +38,7 @@ from jukebox_studio.training.data import (
 )
 from jukebox_studio.training.evaluate import evaluate
 from jukebox_studio.training.loop import CHECKPOINT, LoopSettings, averaged_state, read_checkpoint
+from jukebox_studio.training.losses import log_mel_distance, mel_filters, spectral_convergence
 from jukebox_studio.training.ngram import NGram
 
 RATE_HZ = TINY_VQVAE.sample_rate_hz
@@ -153,6 +154,48 @@ def test_a_stopped_run_goes_on_to_the_same_weights(music: Path, tmp_path: Path) 
     assert whole.keys() == resumed.keys()
     for key, value in whole.items():
         assert torch.equal(value, resumed[key]), key
+
+
+def test_a_run_may_begin_with_the_weights_of_another(
+    music: Path, runs: Path, tmp_path: Path
+) -> None:
+    commands.vqvae(
+        music,
+        tmp_path / "tuned",
+        config="tiny",
+        level=0,
+        steps=1,
+        batch=2,
+        crop_codes=256,
+        log_mel=1.0,
+        begin_with=runs / "vqvae_level_0",
+        json_lines=True,
+    )
+    before = averaged_state(runs / "vqvae_level_0" / CHECKPOINT)
+    after = averaged_state(tmp_path / "tuned" / CHECKPOINT)
+    # The first step of the warm-up moves no weight, and the codebook by a hundredth at most.
+    for key, value in before.items():
+        if key.startswith(("encoder", "decoder")):
+            assert torch.equal(value, after[key])
+
+
+def test_log_mel_hears_what_is_quiet_and_high() -> None:
+    rng = np.random.default_rng(0)
+    time = np.arange(8000) / 16_000
+    low = torch.from_numpy(0.5 * np.sin(2 * np.pi * 200 * time)).float()[None, :, None]
+    hiss = torch.from_numpy(0.005 * rng.standard_normal(8000)).float()[None, :, None]
+    assert log_mel_distance(low + hiss, low + hiss, 16_000).item() == 0.0
+    linear = spectral_convergence(low + hiss, low).item()
+    assert linear < 0.05 < 0.2 < log_mel_distance(low + hiss, low, 16_000).item()
+
+
+@pytest.mark.parametrize("n_fft", [512, 1024, 2048])
+def test_mel_bands_cover_the_spectrum(n_fft: int) -> None:
+    filters = mel_filters(n_fft, 64, 22_050)
+    assert filters.shape == (64, n_fft // 2 + 1)
+    assert filters.sum(1).numpy() == pytest.approx(np.ones(64), abs=1e-5)
+    centres = (filters @ torch.arange(n_fft // 2 + 1).float()).tolist()
+    assert centres == sorted(centres)
 
 
 def test_a_run_of_another_shape_is_refused(music: Path, runs: Path) -> None:
