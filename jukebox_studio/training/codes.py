@@ -26,7 +26,7 @@ from jukebox_studio.model.labels import (
     tokenize,
 )
 from jukebox_studio.model.vqvae import VQVAE
-from jukebox_studio.training.data import Sound, Track, artist_weights
+from jukebox_studio.training.data import Sound, Track, artist_weights, save_array
 
 Codes = NDArray[np.int16]
 
@@ -64,9 +64,7 @@ def encode_tracks(
                 audio = torch.from_numpy(sound.samples[:total].astype(np.float32) / 32767)
                 with torch.no_grad():
                     codes = vqvae.encode_chunked(audio[None, :, None], level)[0]
-                part = path.with_suffix(".part.npy")
-                np.save(part, codes.numpy().astype(np.int16))
-                part.replace(path)
+                save_array(path, codes.numpy().astype(np.int16))
             mapped[level] = np.load(path, mmap_mode="r")
         tracks.append(CodedTrack(sound.track, mapped, total))
         if told:

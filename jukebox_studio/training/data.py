@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from jukebox_studio import audio
 from jukebox_studio.errors import JukeboxError
+from jukebox_studio.files import write_atomically
 
 SPLITS = ("train", "validation", "test")
 TABLE = "tracks.csv"
@@ -133,13 +135,18 @@ def decode_tracks(
         if not path.is_file():
             sound = audio.read(track.path)
             mono = audio.resample(audio.to_mono(sound.samples), sound.rate_hz, rate_hz)
-            part = path.with_suffix(".part.npy")
-            np.save(part, np.round(np.clip(mono, -1, 1) * 32767).astype(np.int16))
-            part.replace(path)
+            save_array(path, np.round(np.clip(mono, -1, 1) * 32767).astype(np.int16))
         sounds.append(Sound(track, np.load(path, mmap_mode="r"), rate_hz))
         if told:
             told(i + 1, len(tracks))
     return sounds
+
+
+def save_array(path: Path, values: np.ndarray) -> None:
+    """Write a .npy file whole or not at all; two runs that share a cache do not meet."""
+    content = io.BytesIO()
+    np.save(content, values)
+    write_atomically(path, content.getvalue())
 
 
 def at_most_per_artist(sounds: Sequence[Sound], seconds: float) -> list[Sound]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -321,6 +322,14 @@ def test_even_sampling_gives_every_artist_the_same_chance() -> None:
     weights = artist_weights([("a", 90.0), ("b", 5.0), ("b", 5.0)], 1.0)
     assert weights == pytest.approx([0.5, 0.25, 0.25])
     assert artist_weights([("a", 90.0), ("b", 10.0)], 0.0) == pytest.approx([0.9, 0.1])
+
+
+def test_two_runs_may_fill_one_cache_at_once(music: Path, tmp_path: Path) -> None:
+    tracks = read_table(music) * 3
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(lambda _: decode_tracks(tracks, RATE_HZ, tmp_path / "c"), range(4)))
+    assert all(len(run) == len(tracks) for run in runs)
+    assert len(list((tmp_path / "c").iterdir())) == 6
 
 
 def test_an_artist_is_cut_to_so_many_seconds(music: Path) -> None:
