@@ -23,7 +23,9 @@ from jukebox_studio.model.config import (
     PriorConfig,
     TransformerConfig,
 )
+from jukebox_studio.model.labels import timing_bins
 from jukebox_studio.model.transformer import Conv1D, LayerNorm, Transformer
+from jukebox_studio.model.vqvae import ResidualBlock
 
 
 @dataclass(frozen=True)
@@ -167,14 +169,10 @@ class LabelConditioner(nn.Module):
         width, scale = prior.transformer.width, prior.init_scale
         self.bow_genre_emb = Table(config.genre_bins, width, scale)
         self.artist_emb = Table(config.artist_bins, width, scale)
-        self.t_bins = config.t_bins
+        self.config = config
         self.n_ctx = prior.n_ctx
+        self.sample_rate_hz = prior.sample_rate_hz
         if config.t_bins is not None:
-            assert config.min_duration_seconds is not None
-            assert config.max_duration_seconds is not None
-            # Python floats, rounded to float32 only when they meet a tensor, as in the original
-            self.min_samples = config.min_duration_seconds * prior.sample_rate_hz
-            self.max_samples = config.max_duration_seconds * prior.sample_rate_hz
             self.total_length_emb = Table(config.t_bins, width, scale)
             self.absolute_pos_emb = Table(config.t_bins, width, scale)
             self.relative_pos_emb = Table(config.t_bins, width, scale)
@@ -187,80 +185,14 @@ class LabelConditioner(nn.Module):
 
     def timing(self, labels: Labels) -> Tensor | None:
         """Tensor[B, T, W], or None below the top level."""
-        if self.t_bins is None:
+        if self.config.t_bins is None:
             return None
-        total, absolute, relative = timing_bins(
-            labels.total_length,
-            labels.offset,
-            labels.sample_length,
-            n_ctx=self.n_ctx,
-            t_bins=self.t_bins,
-            min_samples=self.min_samples,
-            max_samples=self.max_samples,
-        )
+        # On the processor in numpy, whatever the model's device: a bin may hang on a last bit.
+        y = torch.cat([labels.total_length, labels.offset, labels.sample_length], dim=1)
+        bins = timing_bins(y.cpu().numpy(), self.config, self.n_ctx, self.sample_rate_hz)
+        total, absolute, relative = (torch.from_numpy(b).to(y.device) for b in bins)
         where = self.total_length_emb(total) + self.absolute_pos_emb(absolute)
         return where + self.relative_pos_emb(relative)
-
-
-def timing_bins(
-    total_length: Tensor,
-    offset: Tensor,
-    sample_length: Tensor,
-    *,
-    n_ctx: int,
-    t_bins: int,
-    min_samples: float,
-    max_samples: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Bins of the total length Tensor[B, 1], and of each position's time Tensor[B, n_ctx], twice:
-    absolute, and relative to the total length.
-
-    Inputs are int64 Tensor[B, 1] in samples. All arithmetic is float32 in the original's order, as
-    a bin may depend on the last bit. Raises ValueError where a value falls outside its range.
-    """
-    end = offset + sample_length
-
-    def bins(start: Tensor, stop: Tensor | None, low: float, high: float) -> Tensor:
-        start = start.float()
-        known = (start >= low) & (start < high)
-        position = start
-        if stop is not None:
-            stop = stop.float()
-            known &= (stop > low) & (stop <= high)
-            steps = torch.arange(n_ctx, dtype=torch.float32, device=start.device) / n_ctx
-            position = start + (stop - start) * steps
-        index = (t_bins * ((position - low) / (high - low))).floor().long()
-        # A position inside the range can still round up to the bin after the last.
-        if not bool((known & (index >= 0) & (index < t_bins)).all()):
-            raise ValueError(
-                f"A time lies outside its range: totals {total_length.flatten().tolist()}, offsets "
-                f"{offset.flatten().tolist()}, lengths {sample_length.flatten().tolist()} samples; "
-                f"totals from {min_samples:g} up to {max_samples:g} are known."
-            )
-        return index
-
-    total = bins(total_length, None, min_samples, max_samples)
-    absolute = bins(offset, end, 0.0, max_samples)
-    relative = bins(offset / total_length, (end / total_length).clamp(0.0, 1.0), 0.0, 1.0)
-    return total, absolute, relative
-
-
-class DilatedResidual(nn.Module):
-    """x + scale conv1(relu(conv3(relu(x)))), the 3-wide convolution dilated."""
-
-    def __init__(self, width: int, state: int, dilation: int, res_scale: float) -> None:
-        super().__init__()
-        self.res_scale = res_scale
-        self.model = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv1d(width, state, 3, padding=dilation, dilation=dilation),
-            nn.ReLU(),
-            nn.Conv1d(state, width, 1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Tensor[B, W, T] -> Tensor[B, W, T]."""
-        return x + self.res_scale * self.model(x)
 
 
 class DilatedStack(nn.Module):
@@ -272,7 +204,7 @@ class DilatedStack(nn.Module):
         scale = 1.0 / math.sqrt(config.depth) if config.res_scale else 1.0
         state = int(config.m_conv * config.width)
         self.blocks = nn.ModuleList(
-            DilatedResidual(config.width, state, config.dilation_growth ** (d % cycle), scale)
+            ResidualBlock(config.width, state, config.dilation_growth ** (d % cycle), scale)
             for d in range(config.depth)
         )
 

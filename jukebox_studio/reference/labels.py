@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.model import prior
 from jukebox_studio.model.config import LabelConfig
 from jukebox_studio.model.labels import (
     Labeller,
@@ -182,31 +180,16 @@ def _check_timing_bins(folder: ReferenceFolder, report: Report) -> None:
             y = np.array(given, dtype=np.int64)
             rows = [row.get("row") for row in group["cases"]]
 
-            def plain(row: np.ndarray, group: Row = group, config: LabelConfig = config) -> Any:
-                return timing_bins(row[None], config, group["n_ctx"], group["sr"])
+            def bins_of(row: np.ndarray, group: Row = group, config: LabelConfig = config) -> Any:
+                try:
+                    return timing_bins(row[None], config, group["n_ctx"], group["sr"])
+                except JukeboxError:
+                    return None
 
-            def in_model(row: np.ndarray, group: Row = group) -> Any:
-                return prior.timing_bins(
-                    *torch.from_numpy(row)[None].split(1, dim=1),
-                    n_ctx=group["n_ctx"],
-                    t_bins=group["t_bins"],
-                    min_samples=group["min_duration"] * group["sr"],
-                    max_samples=group["max_duration"] * group["sr"],
-                )
-
-            # Requests are checked with the one, conditioning is made with the other.
-            for where, function in (("labels", plain), ("prior", in_model)):
-                bins = [_bins_or_none(function, row) for row in y]
-                refused = [b is None for b in bins]
-                exact_rows(report, f"{case}/{where}/refused", refused, [r is None for r in rows])
-                for part, name in enumerate(("total", "absolute", "relative")):
-                    got = np.concatenate([np.asarray(b[part]) for b in bins if b is not None])
-                    want = arrays[f"{group['name']}/{name}"][[r for r in rows if r is not None]]
-                    report.exact(f"{case}/{where}/{name}", got, want)
-
-
-def _bins_or_none(function: Callable[[np.ndarray], Any], row: np.ndarray) -> Any:
-    try:
-        return function(row)
-    except (ValueError, JukeboxError):
-        return None
+            bins = [bins_of(row) for row in y]
+            refused = [b is None for b in bins]
+            exact_rows(report, f"{case}/refused", refused, [r is None for r in rows])
+            for part, name in enumerate(("total", "absolute", "relative")):
+                got = np.concatenate([np.asarray(b[part]) for b in bins if b is not None])
+                want = arrays[f"{group['name']}/{name}"][[r for r in rows if r is not None]]
+                report.exact(f"{case}/{name}", got, want)

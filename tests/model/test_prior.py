@@ -1,17 +1,15 @@
 """Priors: what they are conditioned on, their losses, their keys."""
 
-import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from tiny_priors import order_config, random_inputs, random_prior, upsampler_config
 from torch.nn import functional as F
 
 from jukebox_studio.model.config import PUBLISHED_PRIORS
-from jukebox_studio.model.prior import Prior, timing_bins
+from jukebox_studio.model.prior import Prior
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -187,32 +185,3 @@ def test_labels_that_do_not_fit_are_refused() -> None:
         prior(inputs.codes[:, 1:], inputs.y)
     with pytest.raises(ValueError, match="knows no lyrics"):
         prior.attention_weights(inputs.codes, inputs.y, layers=[0])
-
-
-def test_timing_bins_are_the_reference_s_in_float32() -> None:
-    arrays = np.load(DATA / "timing_bins.npz")
-    cases = 0
-    for model in json.loads((DATA / "timing_bins.json").read_text()):
-        for case in model["cases"]:
-            numbers = (case["total_length"], case["offset"], model["sample_length"])
-
-            def bins(
-                numbers: tuple[int, int, int] = numbers, model: dict[str, float] = model
-            ) -> tuple[torch.Tensor, ...]:
-                return timing_bins(
-                    *(torch.tensor([[n]]) for n in numbers),
-                    n_ctx=int(model["n_ctx"]),
-                    t_bins=int(model["t_bins"]),
-                    min_samples=model["min_duration"] * model["sr"],
-                    max_samples=model["max_duration"] * model["sr"],
-                )
-
-            if "error" in case:
-                with pytest.raises(ValueError, match="outside its range"):
-                    bins()
-                continue
-            for key, got in zip(("total", "absolute", "relative"), bins(), strict=True):
-                want = arrays[f"{model['name']}/{key}"][case["row"]]
-                assert np.array_equal(got[0].numpy(), want)
-                cases += 1
-    assert cases > 0

@@ -1,7 +1,5 @@
 """Golden vectors of the VQ-VAE: the whole set where there is one, and a small part always."""
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,21 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from reference_part import PART, list_files
 
 from jukebox_studio.reference import vqvae
 from jukebox_studio.reference.folder import ReferenceFolder, Report
 
-PART = Path(__file__).parent.parent / "data" / "reference"
 CODING = "vqvae/small_encode_decode.npz"
-
-
-def list_files(folder: Path) -> None:
-    files = {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "cases.json"
-    }
-    (folder / "cases.json").write_text(json.dumps({"files": files}))
 
 
 @pytest.fixture
