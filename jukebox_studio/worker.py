@@ -98,7 +98,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = sys.argv[1]
     step_back()
-    Worker(sys.stdin, events).run()
+    with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+        Worker(sys.stdin, events).run()
 
 
 if __name__ == "__main__":
