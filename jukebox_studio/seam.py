@@ -1,47 +1,341 @@
-"""Joining what the model made to the clip it goes on from. numpy only."""
+"""Joining what the model made to the sound beside it, and measuring the joint. No torch.
+
+What the model decodes differs from the clip in three ways: its version of the moment of the joint
+is not the clip itself, it plays at another level, and its treble is weaker or stronger. Each has
+its remedy below; `joint_report` says whether they were enough.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+import pyloudnorm
+import scipy.signal
 from numpy.typing import NDArray
 
 from jukebox_studio.audio import loudness_lufs
 
 Samples = NDArray[np.float32]
+_Floats = NDArray[np.float64]
 
 MOST_GAIN_DB = 6.0
 FADE_SECONDS = 0.03
 
+# The largest step a joint may have is the clip's own at this percentile.
+STEP_PERCENTILE = 99.9
+MOST_LOUDNESS_CHANGE_LU = 1.0
+# EBU Tech 3341's short-term window. A momentary one (0.4 s) is shorter than a beat, and changes by
+# several LU from one beat to the next of music that nobody has cut.
+LOUDNESS_SECONDS = 3.0
+SHORTEST_LOUDNESS_SECONDS = 0.4
+TREBLE_FROM_HZ = 4_000.0
+TREBLE_SECONDS = 0.2
+# Fewer blocks of the clip than these say nothing about how much its treble varies.
+_FEWEST_TREBLE_BLOCKS = 4
+# BS.1770's absolute gate: what lies below is silence, however much its logarithm varies.
+_SILENCE_DB = -70.0
+# A level is led to 0.2 LU inside what a joint may have, since what follows moves it a little.
+_LOUDNESS_AIM_LU = 0.8
+_STEP_FADE_SECONDS = 0.005
+MOST_TREBLE_GAIN_DB = 12.0
+# The first 30 ms are mostly the clip's own treble already, so what follows is led a little further.
+_TREBLE_LEAD = 1.2
+_TREBLE_FADE_SECONDS = 2.0
+_SPLIT_TAPS = 255
+
+
+# Joining -----------------------------------------------------------------------------------------
+
 
 def matching_gain_db(target: Samples, decoded: Samples, rate_hz: int) -> float:
-    """The gain that brings `decoded` to the loudness of `target`, both [T] or [T, C].
+    """The gain that brings `decoded` to the loudness of `target`, each [T] or [T, C].
 
-    At most 6 dB either way: beyond that the two are not the same music at another level. 0 where
-    either is silent.
+    A mono `decoded` is measured as it will be heard: on all of the target's channels. At most 6 dB
+    either way: beyond that the two are not the same music at another level. 0 where either is
+    silent.
     """
+    if target.ndim == 2 and decoded.ndim == 1:
+        decoded = np.repeat(decoded[:, None], target.shape[1], axis=1)
     wanted, found = loudness_lufs(target, rate_hz), loudness_lufs(decoded, rate_hz)
     if not math.isfinite(wanted) or not math.isfinite(found):
         return 0.0
     return float(np.clip(wanted - found, -MOST_GAIN_DB, MOST_GAIN_DB))
 
 
-def continue_from(clip_tail: Samples, decoded: Samples, rate_hz: int) -> Samples:
+def continue_from(
+    clip_tail: Samples, decoded: Samples, rate_hz: int, *, treble_to_hz: float | None = None
+) -> Samples:
     """The new part of `decoded`, joined to the clip without a step.
 
-    clip_tail [J, C]: the clip's last samples; decoded [J + T]: the same moment as the model heard
-    it, and what it made after it. Returns [T, C].
+    clip_tail [J, C]: the clip's last samples; decoded [J + T] or [J + T, C]: the same moment as the
+    model heard it, and what it made after it. Returns [T, C]. `treble_to_hz` as in `joint_report`.
 
-    The model's version of the tail is not the clip itself. Its error is let go on for a moment,
-    mirrored in time, and faded out: so value and brightness start as the clip ends, and what stands
+    Where the first 3 s are more than 1 LU louder or softer than the clip, their level is led to
+    where that ends, by at most 6 dB, and let go over as long again. Treble that begins outside of
+    the clip's own is led into it, by at most 12 dB, and let go over 2 s.
+    Then value and brightness are made to start as the clip ends: the model's error on the tail is
+    let go on for a moment, mirrored in time, and faded out. A stroke on the very first sample is
+    rounded off where it would step further than the clip itself ever does. What stands after that
     is the model's alone.
     """
     joint, channels = clip_tail.shape
-    new = np.repeat(decoded[joint:, None], channels, axis=1)
-    length = min(joint, len(new), round(FADE_SECONDS * rate_hz))
-    if length:
-        error = clip_tail[-length:] - decoded[joint - length : joint, None]
-        fade = 0.5 * (1.0 + np.cos(np.pi * np.arange(length) / length))
-        new[:length] += error[::-1] * fade[:, None].astype(np.float32)
-    return new.astype(np.float32)
+    decoded = _over_channels(decoded, channels)
+    heard, new = decoded[:joint], decoded[joint:]
+    return _joined(clip_tail, heard, new, rate_hz, treble_to_hz, len(new))
+
+
+def replace_span(
+    before_tail: Samples,
+    decoded: Samples,
+    after_head: Samples,
+    rate_hz: int,
+    *,
+    treble_to_hz: float | None = None,
+) -> Samples:
+    """A remade span, joined at both ends to the sound that stays.
+
+    before_tail [J, C]: what ends where the span begins; after_head [K, C]: what begins where it
+    ends; decoded [J + T + K] or [J + T + K, C]: all of it as the model has it. J or K may be 0
+    where the span reaches an end of the sound. Returns the span alone, [T, C], with both joints
+    made as `continue_from` makes its one; each reaches at most to the middle.
+    """
+    before, after = len(before_tail), len(after_head)
+    decoded = _over_channels(decoded, before_tail.shape[1])
+    end = len(decoded) - after
+    heard_before, span, heard_after = decoded[:before], decoded[before:end], decoded[end:]
+    first = (len(span) + 1) // 2
+    span = _joined(before_tail, heard_before, span, rate_hz, treble_to_hz, first)
+    # The same, seen from behind.
+    behind = _joined(
+        after_head[::-1],
+        heard_after[::-1],
+        span[::-1],
+        rate_hz,
+        treble_to_hz,
+        len(span) - first,
+    )
+    span = behind[::-1]
+    return np.ascontiguousarray(span, dtype=np.float32)
+
+
+def _over_channels(decoded: Samples, channels: int) -> Samples:
+    if decoded.ndim == 1:
+        decoded = np.repeat(decoded[:, None], channels, axis=1)
+    return decoded
+
+
+def _joined(
+    clip_tail: Samples,
+    heard: Samples,
+    new: Samples,
+    rate_hz: int,
+    treble_to_hz: float | None,
+    reach_samples: int,
+) -> Samples:
+    """`new` [T, C] joined to the clip's tail; changes no more than its first `reach_samples`.
+
+    heard [J, C]: the tail as the model has it.
+    """
+    if not len(clip_tail) or not reach_samples:
+        return new
+    new = _led_level(clip_tail, new, rate_hz, reach_samples)
+    joined = _fitted(clip_tail, heard, new, rate_hz, reach_samples)
+    lack_db = _treble_lack_db(joint_report(clip_tail, joined, rate_hz, treble_to_hz=treble_to_hz))
+    if not lack_db:
+        return joined
+    gain = 10 ** (float(np.clip(lack_db, -MOST_TREBLE_GAIN_DB, MOST_TREBLE_GAIN_DB)) / 20)
+    both = np.concatenate([heard, new])
+    low = scipy.signal.firwin(_SPLIT_TAPS, TREBLE_FROM_HZ, fs=rate_hz)
+    treble = both - scipy.signal.fftconvolve(both, low[:, None], mode="same", axes=0)
+    curve = np.ones(len(both))
+    curve[len(heard) :] = 0.0
+    curve[len(heard) : len(heard) + reach_samples] = _held_and_let_go(
+        reach_samples, round(TREBLE_SECONDS * rate_hz), round(_TREBLE_FADE_SECONDS * rate_hz)
+    )
+    led = (both + (gain - 1) * curve[:, None] * treble).astype(np.float32)
+    return _fitted(clip_tail, led[: len(heard)], led[len(heard) :], rate_hz, reach_samples)
+
+
+def _treble_lack_db(report: JointReport) -> float:
+    """The gain that brings the treble after the joint to where the clip's is; 0 where it is."""
+    if report.treble_db is None or report.own_treble_db is None:
+        return 0.0
+    low, high = report.own_treble_db
+    inside = float(np.clip(report.treble_db, low, high))
+    return (inside - report.treble_db) * _TREBLE_LEAD
+
+
+def _led_level(clip_tail: Samples, new: Samples, rate_hz: int, reach_samples: int) -> Samples:
+    """`new` [T, C] with the loudness of its start led to what a joint may have, and let go."""
+    change = _loudness_change_lu(clip_tail, new, rate_hz)
+    if change is None or abs(change) <= _LOUDNESS_AIM_LU:
+        return new
+    gain_db = math.copysign(min(abs(change) - _LOUDNESS_AIM_LU, MOST_GAIN_DB), -change)
+    led = new.copy()
+    measured = round(LOUDNESS_SECONDS * rate_hz)
+    curve = 10 ** (gain_db * _held_and_let_go(reach_samples, measured, measured) / 20)
+    led[:reach_samples] *= curve[:, None]
+    return led
+
+
+def _held_and_let_go(length_samples: int, hold_samples: int, go_samples: int) -> _Floats:
+    """1 for as long as something is measured, then to 0; half each where that is too long."""
+    hold = min(hold_samples, length_samples // 2)
+    go = min(go_samples, length_samples - hold)
+    curve = np.zeros(length_samples)
+    curve[:hold] = 1.0
+    curve[hold : hold + go] = _fade(go)
+    return curve
+
+
+def _fitted(
+    clip_tail: Samples, heard: Samples, new: Samples, rate_hz: int, reach_samples: int
+) -> Samples:
+    """`new` [T, C] with its first samples fitted to the clip's last; changes no others.
+
+    heard [J, C]: the clip's tail as the model has it.
+    """
+    new = new.copy()
+    length = min(len(clip_tail), reach_samples, max(1, round(FADE_SECONDS * rate_hz)))
+    error = clip_tail[-length:] - heard[-length:]
+    new[:length] += error[::-1] * _fade(length)[:, None]
+    step = new[0] - clip_tail[-1]
+    # A breath less than the percentile: the sum below is rounded to float32.
+    most = 0.999 * _own_steps(clip_tail)
+    length = min(reach_samples, max(1, round(_STEP_FADE_SECONDS * rate_hz)))
+    new[:length] += (np.clip(step, -most, most) - step) * _fade(length)[:, None]
+    return new
+
+
+def _fade(length: int) -> _Floats:
+    """From 1 towards 0 over `length` samples."""
+    fade: _Floats = 0.5 * (1.0 + np.cos(np.pi * np.arange(length) / max(1, length)))
+    return fade
+
+
+# Measuring ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class JointReport:
+    """What a joint is like, beside what the clip itself is like. None: too short to be measured."""
+
+    step: float
+    """From the clip's last sample to the first new one, in the channel that fares worst."""
+    own_step: float
+    """The clip's 99.9th percentile of steps from sample to sample, in that channel."""
+    loudness_change_lu: float | None
+    """New less clip, over up to 3 s on either side."""
+    treble_db: float | None
+    """Level from 4 kHz up over the first 0.2 s that are new; full scale is 0."""
+    own_treble_db: tuple[float, float] | None
+    """The lowest and the highest such level in the clip's tail."""
+
+    def problems(self) -> list[str]:
+        """What is over its limit, as sentences; none for a joint that passes."""
+        found = []
+        if self.step > self.own_step + 1e-6:
+            found.append(
+                f"The joint steps by {self.step:.4f}, and the clip itself by {self.own_step:.4f}."
+            )
+        change = self.loudness_change_lu
+        if change is not None and abs(change) > MOST_LOUDNESS_CHANGE_LU:
+            found.append(
+                f"After the joint it is {abs(change):.1f} LU {'louder' if change > 0 else 'softer'}"
+                " than before."
+            )
+        if self.treble_db is not None and self.own_treble_db is not None:
+            low, high = self.own_treble_db
+            if not low <= self.treble_db <= high:
+                found.append(
+                    f"The treble after the joint is at {self.treble_db:.1f} dB, and in the clip "
+                    f"between {low:.1f} and {high:.1f} dB."
+                )
+        return found
+
+
+def joint_report(
+    clip_tail: Samples, new: Samples, rate_hz: int, *, treble_to_hz: float | None = None
+) -> JointReport:
+    """Measure the joint between clip_tail [J, C] and new [T, C], J and T above 0.
+
+    A few seconds of tail are needed to know what the clip is like; ten are better. For the other
+    end of a span give both reversed in time.
+
+    Loudness is BS.1770-5 without its gates, on equally long stretches of at most 3 s on either
+    side, at least 0.4 s: momentary blocks are shorter than a beat, and would call a kick a jump.
+    Treble is the power from 4 kHz to `treble_to_hz` (the model's Nyquist frequency, or all there
+    is) in blocks of 0.2 s, all channels together; the clip's own are taken every 0.05 s.
+    """
+    step, own = np.abs(new[0] - clip_tail[-1]), _own_steps(clip_tail)
+    worst = int(np.argmax(step - own))
+    top_hz = min(rate_hz / 2, treble_to_hz or math.inf)
+    length = min(round(TREBLE_SECONDS * rate_hz), len(new))
+    hop = max(1, round(TREBLE_SECONDS / 4 * rate_hz))
+    starts = range(len(clip_tail) - length, -1, -hop)
+    treble, own_treble = None, None
+    if top_hz > TREBLE_FROM_HZ and len(starts) >= _FEWEST_TREBLE_BLOCKS and length > 64:
+        treble = _treble_db(new[:length], rate_hz, top_hz)
+        levels = [_treble_db(clip_tail[s : s + length], rate_hz, top_hz) for s in starts]
+        own_treble = (min(levels), max(levels))
+    change = _loudness_change_lu(clip_tail, new, rate_hz)
+    return JointReport(float(step[worst]), float(own[worst]), change, treble, own_treble)
+
+
+def shift_samples(expected: Samples, found: Samples, most_samples: int) -> int:
+    """By how many samples `found` comes late against `expected`, both [T] and of the same music.
+
+    0 where no sample was doubled or lost; looks at most `most_samples` either way. It is the place
+    of the highest cross-correlation of the steps from sample to sample: the sound itself would
+    correlate nearly as well a few samples off, its bass being so slow.
+    """
+    correlation = scipy.signal.correlate(np.diff(found), np.diff(expected), method="fft")
+    middle = len(expected) - 2
+    low = max(0, middle - most_samples)
+    return int(np.argmax(correlation[low : middle + most_samples + 1])) + low - middle
+
+
+def _own_steps(clip_tail: Samples) -> _Floats:
+    """The 99.9th percentile of the steps of each channel; [C]."""
+    if len(clip_tail) < 2:
+        return np.zeros(clip_tail.shape[1])
+    steps: _Floats = np.percentile(np.abs(np.diff(clip_tail, axis=0)), STEP_PERCENTILE, axis=0)
+    return steps
+
+
+def _loudness_change_lu(clip_tail: Samples, new: Samples, rate_hz: int) -> float | None:
+    """Ungated loudness after less before; None where it is too short, or silent on a side."""
+    length = min(len(clip_tail), len(new), round(LOUDNESS_SECONDS * rate_hz))
+    if length < round(SHORTEST_LOUDNESS_SECONDS * rate_hz):
+        return None
+    # Filtered in one piece, so that the joint is no start for the filter.
+    weighted = _k_weighted(np.concatenate([clip_tail[-length:], new[:length]]), rate_hz)
+    before, after = (float(np.sum(np.mean(w**2, axis=0))) for w in np.split(weighted, 2))
+    silence = 10 ** (_SILENCE_DB / 10)
+    if before < silence or after < silence:
+        return None
+    return 10 * math.log10(after / before)
+
+
+def _k_weighted(samples: Samples, rate_hz: int) -> _Floats:
+    """BS.1770-5's two filters, for any rate."""
+    weighted: _Floats = samples.astype(np.float64)
+    for gain_db, q, at_hz, kind in (
+        (4.0, 1 / math.sqrt(2), 1500.0, "high_shelf"),
+        (0.0, 0.5, 38.0, "high_pass"),
+    ):
+        stage = pyloudnorm.IIRfilter(gain_db, q, at_hz, rate_hz, kind)
+        weighted = scipy.signal.lfilter(stage.b, stage.a, weighted, axis=0)
+    return weighted
+
+
+def _treble_db(block: Samples, rate_hz: int, top_hz: float) -> float:
+    """Power of [T, C] from 4 kHz to `top_hz`, in dB; at least -70."""
+    window = scipy.signal.windows.hann(len(block), sym=False)
+    power = np.abs(np.fft.rfft(block * window[:, None], axis=0)) ** 2
+    hz = np.fft.rfftfreq(len(block), 1 / rate_hz)
+    inside = (hz >= TREBLE_FROM_HZ) & (hz < top_hz)
+    total = 2 * float(power[inside].sum()) / len(block) / float(np.sum(window**2))
+    return max(_SILENCE_DB, 10 * math.log10(max(total, 1e-30)))
