@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,18 +15,25 @@ from jukebox_studio.bundle import Bundle
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.vqvae import VQVAE
+from jukebox_studio.training.averages import Averages, Measured
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, encode_tracks
-from jukebox_studio.training.data import Sound
-from jukebox_studio.training.losses import DEFAULT_STFT, spectral_convergence
+from jukebox_studio.training.data import Sound, Track
+from jukebox_studio.training.losses import DEFAULT_STFT, log_mel_distance, spectral_convergence
 from jukebox_studio.training.ngram import NGram
 from jukebox_studio.training.prior import mean_bits
 
 Told = Callable[[str], None]
+LevelPart = Literal["reconstruction", "bits"]
+
+NGRAM_ORDERS = 4
 
 
 @dataclass(frozen=True)
 class LevelReport:
-    """Measures of one level, averaged over tracks within an artist, then over artists."""
+    """Measures of one level: means over tracks within an artist, then over artists.
+
+    NaN stands for what was not asked for.
+    """
 
     level: int
     hop_samples: int
@@ -34,14 +41,23 @@ class LevelReport:
     """What the codes alone take at log2(codebook size) each."""
     convergence_db: float
     """Spectral convergence of the reconstruction; lower is better."""
+    mel_distance: float
+    """`log_mel_distance` of the reconstruction, over three resolutions; lower is better."""
     codes_used: float
     """Share of the codebook that the held-out tracks use."""
     prior_bits: float
     frequency_bits: float
     """Bits per code of a model that knows only how frequent each training code is."""
     ngram_bits: float
-    """The same of an interpolated 4-gram, over the same windows."""
-    by_artist: dict[str, dict[str, float]] = field(repr=False)
+    """The same of the best interpolated n-gram of orders 1 to 4, over the same windows."""
+    ngram_bits_by_order: tuple[float, ...]
+    averages: Averages = field(repr=False)
+    """All of it, for music and singing apart and by artist; `convergence` is a ratio there."""
+
+    @property
+    def below_ngram(self) -> float:
+        """The share of the best n-gram's bits that the prior saves."""
+        return 1.0 - self.prior_bits / self.ngram_bits
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,11 @@ class EvaluationReport:
         return asdict(self)
 
 
+def is_sung(track: Track) -> bool:
+    """Whether somebody sings words that are known."""
+    return bool(track.words or track.lyrics)
+
+
 def evaluate(
     bundle: Bundle,
     tables: LabelTables,
@@ -64,91 +85,126 @@ def evaluate(
     *,
     split: str,
     cache: Path,
+    parts: Collection[LevelPart] = ("reconstruction", "bits"),
     windows_per_track: int = 8,
     batch_size: int = 4,
     told: Told = lambda _: None,
 ) -> EvaluationReport:
-    """All measures of a bundle; `train` is needed for the baselines alone."""
+    """Reconstruction and bits of every level; `train` is needed for the baselines of the bits."""
     vqvae = load_vqvae(bundle)
     told("encoding the held-out tracks")
     held = encode_tracks(vqvae, held_out, cache)
-    told("encoding the training tracks")
-    known = encode_tracks(vqvae, train, cache)
     levels = []
     for level in range(vqvae.config.levels):
-        told(f"level {level}")
-        rows: dict[str, list[dict[str, float]]] = {}
-        prior = load_prior(bundle, level)
-        windows = CodeWindows(held, prior.config, tables, seed=0)
-        sequences = [np.asarray(t.levels[level]) for t in known]
-        size = vqvae.config.codebook_size
-        frequency, ngram = NGram(sequences, size, 1), NGram(sequences, size, 4)
-        used = np.zeros(size, dtype=bool)
+        bits: Bits | None = None
+        if "bits" in parts:
+            told(f"level {level}: encoding the training tracks, counting n-grams")
+            known = encode_tracks(vqvae, train, cache, levels=[level])
+            bits = Bits(bundle, tables, level, held, known, windows_per_track, batch_size)
+        told(f"level {level}: measuring {len(held)} tracks")
+        rows = []
         for sound, track in zip(held_out, held, strict=True):
-            used[np.asarray(track.levels[level])] = True
-            row = {"convergence": _convergence(vqvae, sound, track, level)}
-            if len(track.levels[level]) >= prior.config.n_ctx:
-                spread = windows.spread(track, windows_per_track)
-                batches = _batches(windows, spread, batch_size)
-                starts = [start for _, start in spread]
-                row |= {
-                    "prior": mean_bits(prior, batches),
-                    "frequency": _window_bits(frequency, track, level, starts, prior.config.n_ctx),
-                    "ngram": _window_bits(ngram, track, level, starts, prior.config.n_ctx),
-                }
-            rows.setdefault(track.track.artist, []).append(row)
-        by_artist = {artist: _mean(found) for artist, found in sorted(rows.items())}
-        mean = _mean(list(by_artist.values()))
-        hop = vqvae.config.hop_samples(level)
-        levels.append(
-            LevelReport(
-                level=level,
-                hop_samples=hop,
-                bits_per_second=vqvae.config.sample_rate_hz / hop * math.log2(size),
-                convergence_db=20 * math.log10(mean["convergence"]),
-                codes_used=float(used.mean()),
-                prior_bits=mean["prior"],
-                frequency_bits=mean["frequency"],
-                ngram_bits=mean["ngram"],
-                by_artist=by_artist,
-            )
-        )
+            values: dict[str, float] = {}
+            if "reconstruction" in parts:
+                values |= reconstruction(vqvae, sound, track, level)
+            if bits:
+                values |= bits.of(track)
+            name = track.track.path.name
+            rows.append(Measured(track.track.artist, name, is_sung(track.track), values))
+        levels.append(_level_report(vqvae, level, held, Averages.of(rows), parts))
     seconds = sum(len(s.samples) / s.rate_hz for s in held_out)
     return EvaluationReport(bundle.manifest.name, split, len(held), seconds, tuple(levels))
 
 
-def _batches(
-    windows: CodeWindows, rows: Sequence[tuple[CodedTrack, int]], size: int
-) -> Iterator[Any]:
-    for i in range(0, len(rows), size):
-        yield windows.collate(rows[i : i + size])
+def _level_report(
+    vqvae: VQVAE,
+    level: int,
+    held: Sequence[CodedTrack],
+    averages: Averages,
+    parts: Collection[LevelPart],
+) -> LevelReport:
+    size = vqvae.config.codebook_size
+    used = np.zeros(size, dtype=bool)
+    for track in held:
+        used[np.asarray(track.levels[level])] = True
+    orders = tuple(averages.get(f"ngram_{n}") for n in range(1, NGRAM_ORDERS + 1))
+    hop = vqvae.config.hop_samples(level)
+    return LevelReport(
+        level=level,
+        hop_samples=hop,
+        bits_per_second=vqvae.config.sample_rate_hz / hop * math.log2(size),
+        convergence_db=decibels(averages.get("convergence")),
+        mel_distance=averages.get("mel_distance"),
+        codes_used=float(used.mean()) if "reconstruction" in parts else math.nan,
+        prior_bits=averages.get("prior"),
+        frequency_bits=orders[0],
+        ngram_bits=min(orders),
+        ngram_bits_by_order=orders,
+        averages=averages,
+    )
 
 
-def _window_bits(
-    model: NGram, track: CodedTrack, level: int, starts: Sequence[int], n_ctx: int
-) -> float:
-    """Mean bits per code over the same windows as the prior's, each begun without context."""
-    codes = np.asarray(track.levels[level])
-    return float(np.mean([model.bits(codes[s : s + n_ctx]).mean() for s in starts]))
+def decibels(ratio: float) -> float:
+    return 20 * math.log10(ratio) if ratio > 0 else math.nan
+
+
+class Bits:
+    """Bits per code of a level's prior and of n-grams, over the same windows."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        tables: LabelTables,
+        level: int,
+        held: Sequence[CodedTrack],
+        known: Sequence[CodedTrack],
+        windows_per_track: int,
+        batch_size: int,
+    ) -> None:
+        self.level = level
+        self.prior = load_prior(bundle, level)
+        self.windows = CodeWindows(held, self.prior.config, tables, seed=0)
+        sequences = [np.asarray(t.levels[level]) for t in known]
+        self.ngram = NGram(sequences, self.prior.config.codebook_size, NGRAM_ORDERS)
+        self.windows_per_track = windows_per_track
+        self.batch_size = batch_size
+
+    def of(self, track: CodedTrack) -> dict[str, float]:
+        """Nothing for a track shorter than a window."""
+        codes, n_ctx = np.asarray(track.levels[self.level]), self.prior.config.n_ctx
+        if len(codes) < n_ctx:
+            return {}
+        spread = self.windows.spread(track, self.windows_per_track)
+        values = {"prior": mean_bits(self.prior, self._batches(spread))}
+        # Each window begun without context, as the prior's is.
+        orders = np.mean(
+            [self.ngram.bits_by_order(codes[s : s + n_ctx]).mean(axis=1) for _, s in spread], axis=0
+        )
+        return values | {f"ngram_{n}": float(bits) for n, bits in enumerate(orders, start=1)}
+
+    def _batches(self, rows: Sequence[tuple[CodedTrack, int]]) -> Iterator[Any]:
+        for i in range(0, len(rows), self.batch_size):
+            yield self.windows.collate(rows[i : i + self.batch_size])
 
 
 @torch.no_grad()
-def _convergence(vqvae: VQVAE, sound: Sound, track: CodedTrack, level: int) -> float:
-    """Spectral convergence of a track's reconstruction, a ratio; mean over ten-second pieces."""
-    hop = vqvae.config.hop_samples(level)
+def reconstruction(vqvae: VQVAE, sound: Sound, track: CodedTrack, level: int) -> dict[str, float]:
+    """Spectral convergence (a ratio) and mel distance of a track; means over ten-second pieces."""
+    rate, hop = vqvae.config.sample_rate_hz, vqvae.config.hop_samples(level)
     codes = torch.from_numpy(np.asarray(track.levels[level]).astype(np.int64))[None]
-    size = max(1, 10 * vqvae.config.sample_rate_hz // hop)
-    found, at = [], 0
+    size = max(1, 10 * rate // hop)
+    convergence, mel, at = [], [], 0
     for piece in vqvae.decode_pieces(codes, level, size):
         length = piece.shape[1]
         original = sound.samples[at : at + length].astype(np.float32) / 32767
         at += length
         if length > DEFAULT_STFT.n_fft:
             target = torch.from_numpy(original)[None, :, None]
-            found.append(float(spectral_convergence(target, piece).item()))
-    return float(np.mean(found))
-
-
-def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    keys = {key for row in rows for key in row}
-    return {key: float(np.mean([row[key] for row in rows if key in row])) for key in sorted(keys)}
+            convergence.append(float(spectral_convergence(target, piece).item()))
+            mel.append(float(log_mel_distance(target, piece, rate).item()))
+    if not convergence:
+        return {}
+    return {
+        "convergence": float(np.mean(convergence)),
+        "mel_distance": float(np.mean(mel)),
+    }

@@ -59,8 +59,13 @@ class NGram:
 
     def bits(self, codes: NDArray[np.int16]) -> Floats:
         """-log2 of the probability of every code of Array[T], given those before it."""
+        return self.bits_by_order(codes)[-1]
+
+    def bits_by_order(self, codes: NDArray[np.int16]) -> Floats:
+        """The same for the orders 1 to `order`, each with those below it: Array[order, T]."""
         ids = codes.astype(np.int64)
         probability = np.full(len(ids), 1.0 / self.vocabulary)
+        found = []
         for n, (joint, context, kinds) in enumerate(self._seen, start=1):
             keys = self._keys(ids, n)
             seen, followers = context(keys // self.vocabulary), kinds(keys // self.vocabulary)
@@ -68,4 +73,31 @@ class NGram:
             # A position has no context of n - 1 codes before it has n - 1 codes before it.
             known = (seen > 0) & (np.arange(len(ids)) >= n - 1)
             probability = np.where(known, mixed, probability)
-        return -np.log2(probability)
+            found.append(-np.log2(probability))
+        return np.stack(found)
+
+    def sample(self, length: int, rng: np.random.Generator) -> NDArray[np.int16]:
+        """A sequence drawn code by code from this distribution: Array[length]."""
+        codes: list[int] = []
+        for _ in range(length):
+            codes.append(self._draw(codes, rng))
+        return np.array(codes, dtype=np.int16)
+
+    def _draw(self, before: Sequence[int], rng: np.random.Generator) -> int:
+        """Asks the longest known context first, which passes on to the next as `bits` mixes."""
+        for n in range(min(self.order, len(before) + 1), 0, -1):
+            context = 0
+            for code in before[len(before) - (n - 1) :]:
+                context = context * self.vocabulary + code
+            joint = self._seen[n - 1][0]
+            first, last = np.searchsorted(
+                joint.keys, [context * self.vocabulary, (context + 1) * self.vocabulary]
+            )
+            counts = np.cumsum(joint.counts[first:last])
+            if not len(counts):
+                continue
+            ticket = int(rng.integers(counts[-1] + len(counts)))
+            if ticket < counts[-1]:
+                chosen = first + int(np.searchsorted(counts, ticket, side="right"))
+                return int(joint.keys[chosen] % self.vocabulary)
+        return int(rng.integers(self.vocabulary))
