@@ -61,7 +61,7 @@ def singing_lines(tracks: list[Track]) -> list[str]:
     """Return a line for each song: several voices may sing it."""
     singers: dict[tuple[str, str], set[str]] = {}
     for track in tracks:
-        if track.lyrics_file:
+        if track.has_words:
             number = track.artist.split()[2]
             singers.setdefault((track.title, track.source_file), set()).add(number)
     return [

@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the data folder")
     parser.add_argument("--count", type=int, default=40, help="how many tracks to try")
     arguments = parser.parse_args()
-    tracks = [track for track in read_tracks(arguments.out / "tracks.csv") if track.lyrics_file]
+    tracks = [track for track in read_tracks(arguments.out / "tracks.csv") if track.has_words]
     german_titles = {song.title for song in songs() if song.language == "de"}
     random.Random(1).shuffle(tracks)
     decoder = Decoder(samprate=ALIGNER_RATE_HZ, lm=None, loglevel="FATAL", bestpath=False, **SEARCH)

@@ -9,7 +9,10 @@ from pathlib import Path
 import sound
 from fetch import HERE, fetch, pinned_packages, read_verified
 from ledger import Ledger
-from tracks import Track, with_splits
+from tracks import UNKNOWN_WORDS, Track, with_splits
+
+# They sing, and their words are in no file; to say that nobody sings would teach a lie.
+SUNG_WITHOUT_TEXT = {"Obsidian Shell"}
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def build(out: Path, cache: Path, ledger: Ledger) -> list[Track]:
                 source_file=" + ".join(pin.file for pin in stems),
                 licence=first.licence,
                 duration_seconds=duration_seconds,
+                lyrics_file=UNKNOWN_WORDS if first.artist in SUNG_WITHOUT_TEXT else "",
             )
         )
     return with_splits(tracks)

@@ -11,11 +11,15 @@ from pathlib import Path
 MIN_HELD_OUT_ARTIST_SECONDS = 600.0
 HELD_OUT_SHARE = 0.1
 SPLITS = ("train", "validation", "test")
+UNKNOWN_WORDS = "unknown"
 
 
 @dataclass(frozen=True)
 class Track:
-    """One row of tracks.csv; `file` and `lyrics_file` are relative to the data folder."""
+    """One row of tracks.csv; `file` and `lyrics_file` are relative to the data folder.
+
+    `lyrics_file` is empty where nobody sings, and UNKNOWN_WORDS where the words are not known.
+    """
 
     file: str
     artist: str
@@ -27,6 +31,10 @@ class Track:
     licence: str
     duration_seconds: float
     lyrics_file: str = ""
+
+    @property
+    def has_words(self) -> bool:
+        return self.lyrics_file not in ("", UNKNOWN_WORDS)
 
 
 def split_by_group(durations_seconds: dict[str, float]) -> dict[str, str]:
