@@ -440,7 +440,14 @@ PRIORS = {
     **{
         config.name: config
         for config in (
-            _own_prior(STARTER_VQVAE, 1, 1024, TransformerConfig(320, 12, 4, 2, 32), None),
+            _own_prior(
+                STARTER_VQVAE,
+                1,
+                1024,
+                TransformerConfig(320, 12, 4, 6, 32),
+                None,
+                _own_lyrics(160, TransformerConfig(128, 4, 4, 2, 16)),
+            ),
             _own_prior(STARTER_VQVAE, 0, 1024, TransformerConfig(192, 9, 4, 2, 32), 96),
             _own_prior(
                 TINY_VQVAE,
