@@ -18,9 +18,12 @@ app = App(
     help="Continue, blend and re-sing music with a Jukebox model.",
     version=lambda: version("jukebox-studio"),
 )
-app.command("jukebox_studio.continue_command:continue_clip", name="continue")
+app.command("jukebox_studio.operation_commands:continue_clip", name="continue")
+for operation in ("restyle", "relyric", "vary", "upsample"):
+    app.command(f"jukebox_studio.operation_commands:{operation}", name=operation)
 app.command("jukebox_studio.info_command:info", name="info")
 app.command("jukebox_studio.models_cli:app", name="models")
+app.command("jukebox_studio.session_command:app", name="session")
 app.command("jukebox_studio.training.evaluate_command:evaluate_bundle", name="evaluate")
 app.command("jukebox_studio.training.commands:app", name="train")
 app.command("jukebox_studio.reference.command:check_reference", name="check-reference")
