@@ -1,0 +1,79 @@
+"""The programs that tests talk to: found, started apart from the machine's own, and ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+def needed(*programs: str, package: str) -> None:
+    """Skip where one is not installed; fail in CI, which has them all."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        _cannot(f"{missing[0]} is not installed (Debian's package {package})")
+
+
+def _cannot(why: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"CI must have everything: {why}")
+    pytest.skip(why)
+
+
+def own_network() -> tuple[str, ...]:
+    """The prefix that runs a command in a network of its own, with multicast over loopback."""
+    needed("unshare", package="util-linux")
+    needed("ip", package="iproute2")
+    set_up = 'ip link set lo up multicast on && ip route add 224.0.0.0/4 dev lo && exec "$@"'
+    for options in (("-n",), ("-rn",)):
+        prefix = ("unshare", *options, "sh", "-c", set_up, "sh")
+        if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
+            return prefix
+    _cannot("this machine cannot make a network namespace")
+    raise AssertionError
+
+
+@contextmanager
+def running(
+    *command: str, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program without input or output, ended afterwards."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def jack_server() -> Iterator[dict[str, str]]:
+    """A JACK server without sound cards; gives the environment that finds it."""
+    name = f"jukebox-test-{uuid.uuid4().hex[:8]}"
+    environment = os.environ | {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1"}
+    options = ("-r", "-t", "10000", "-d", "dummy", "-r", "48000", "-p", "1024")
+    with running("jackd", "-n", name, *options, environment=environment) as server:
+        give_up = time.monotonic() + 30
+        while subprocess.run(
+            ["jack_lsp"], env=environment, capture_output=True, check=False
+        ).returncode:
+            assert server.poll() is None, "jackd ended"
+            assert time.monotonic() < give_up, "jackd does not answer"
+            time.sleep(0.1)
+        yield environment
