@@ -2,282 +2,599 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 import shutil
 import time
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from jukebox_studio import audio, provenance, seam
-from jukebox_studio.bundle import MANIFEST, Bundle, check_usable
+from jukebox_studio import grid, provenance, syllables
+from jukebox_studio.audio import encode
+from jukebox_studio.bundle import Bundle
+from jukebox_studio.canvas import Canvas, check_same_model
+from jukebox_studio.codes_file import SUFFIX, Made, SavedCodes, read_codes, save_codes
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.events import Event, Loading, Note, Progress, VariantFinished
+from jukebox_studio.events import Event, Loading, Note, Preview, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
 from jukebox_studio.job import JobFolder
+from jukebox_studio.loaded import Models, bundle_sha256
 from jukebox_studio.memory import size_text
-from jukebox_studio.model.config import PriorConfig
-from jukebox_studio.model.labels import Label, LabelBatch, Labeller, LabelTables, fit_timing
-from jukebox_studio.model.load import load_prior, load_vqvae
-from jukebox_studio.model.vqvae import VQVAE
-from jukebox_studio.operations import HOP_FRACTION, ContinuePlan, plan_continue
-from jukebox_studio.request import FILE_FORMATS, ContinueRequest
-from jukebox_studio.sampling.song import LevelSettings, drawn, sample_windows
+from jukebox_studio.operations import HOP_FRACTION, clip_result_samples, result_position
+from jukebox_studio.ranking import CANDIDATE_STREAMS, follow_up_bits
+from jukebox_studio.request import (
+    FILE_FORMATS,
+    Continue,
+    Relyric,
+    Request,
+    Restyle,
+    Upsample,
+    Vary,
+    request_from_json,
+)
+from jukebox_studio.results import GrowingPreview, Samples, Sound, sound_of
+from jukebox_studio.sampling.alignment import sung_at
+from jukebox_studio.sampling.guidance import Keep, Shaper, code_distances, keep_strength
+from jukebox_studio.sampling.song import LevelSettings, align_lyrics, drawn, sample_windows
+from jukebox_studio.sampling.windows import Window
+from jukebox_studio.told import Told
 
-SHORTEST_CLIP_SECONDS = 0.1
-_PROGRESS_SECONDS = 0.1
-
-Samples = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Prompt:
-    """The end of a clip, ready for the model."""
-
-    tail: Samples
-    """[J, C] at the clip's rate: what the result is joined to."""
-    mono: Samples
-    """[plan.prompt_samples] at the model's rate."""
-    rate_hz: int
-    channels: int
+TAIL_KEEP = 0.75
+"""How hard the codes that are made again before a joint are held to those of the clip."""
+PREVIEW_SECONDS = 2.0
+"""Of new music between one preview and the next."""
+SIDE_STREAM = 2**16
+"""Added to a variant's number for the randomness of its second bottom level."""
+AGREEMENT_SECONDS = 10
+"""Of the clip's end, whose harmony is compared with that of a result."""
+PROGRESS_SECONDS = 0.1
 
 
-def continue_clip(
-    bundle: Bundle, request: ContinueRequest, out: Path, job: Path | None = None
+def render(
+    bundle: Bundle,
+    request: Request,
+    out: Path,
+    job: Path | None = None,
+    models: Models | None = None,
 ) -> Iterator[Event]:
-    """Render a request: `request.variants` files in `out` that go on where the clip stops.
+    """Render a request: `request.variants` files in `out`.
 
-    Yields Loading, Note, Progress and, for each file, VariantFinished. Leave the generator to
-    cancel. Raises JukeboxError before any work where the clip, the model or the folder will not do;
-    no file is ever left half-written.
+    Yields Loading, Note, Progress, with a job folder Preview, and for each file VariantFinished.
+    Leave the generator to cancel. Raises JukeboxError before any work where the clip, the model or
+    the folder will not do; no file is ever left half-written.
 
     `job` is a folder that keeps what is done: called again with it after whatever stopped a render,
     the same codes and files come out as if nothing had. Raises JukeboxError where it belongs to
-    another request.
+    another request. `models` keeps the networks in memory for the next render.
     """
-    check_usable(bundle)
-    manifest = bundle.manifest
-    plan, prompt = _read_prompt(bundle, request)
-    _check_room(out, request, prompt.channels)
-    labels, notes = _labels(bundle, request, plan)
-    for note in notes:
-        yield Note(note)
-
-    yield Loading(f"{manifest.name}: VQ-VAE")
-    vqvae = load_vqvae(bundle)
-    codes = [
-        c.expand(request.variants, -1) for c in _encode_prompt(vqvae, torch.from_numpy(prompt.mono))
-    ]
-    kept = JobFolder.open(job, bundle, request) if job else None
-    bottom = yield from _sample(bundle, request, plan, codes, labels, kept)
-
-    for variant in range(request.variants):
-        if kept and (finished := kept.finished(variant)):
-            yield finished
-            continue
-        made, gain_db = _decode(vqvae, bottom[variant], plan, prompt, request.length_samples)
-        finished = _write(bundle, request, out, variant, made, prompt.rate_hz, gain_db, notes)
-        if kept:
-            kept.finish(finished)
-        yield finished
+    models = models or Models()
+    models.use(bundle)
+    top_codes: Tensor | None = None
+    asked = request
+    if isinstance(request.operation, Upsample):
+        assert request.codes_path is not None
+        saved = read_codes(request.codes_path)
+        check_same_model(saved, models)
+        request, top_codes = _previewed(request, saved, models)
+    yield from _Render(models, asked, request, out, job, top_codes).run()
 
 
-def _read_prompt(bundle: Bundle, request: ContinueRequest) -> tuple[ContinuePlan, _Prompt]:
-    """The plan, and the clip's end. Reads no more of the file than the model can see."""
-    manifest = bundle.manifest
-    info = audio.check(request.clip_path)
-    if info.length_seconds < SHORTEST_CLIP_SECONDS:
-        raise JukeboxError(
-            f"{request.clip_path} lasts {info.length_seconds:.3f} s; a clip needs at least "
-            f"{SHORTEST_CLIP_SECONDS:g} s to be continued."
-        )
-    rate = manifest.sample_rate_hz
-    top = manifest.priors[max(manifest.priors)]
-    # A second more than the context, for the resampler's own reach.
-    seen = round((top.sample_length / rate + 1.0) * info.rate_hz)
-    start = max(0, info.length_samples - seen)
-    clip = audio.read(request.clip_path, start_samples=start).samples
-    mono = audio.resample(audio.to_mono(clip), info.rate_hz, rate)
-    plan = plan_continue(
-        manifest.vqvae,
-        manifest.priors,
-        clip_samples=len(mono),
-        clip_rate_hz=info.rate_hz,
-        length_samples=request.length_samples,
+def _previewed(asked: Request, saved: SavedCodes, models: Models) -> tuple[Request, Tensor]:
+    """The request that a preview was made for, and its top codes, Tensor[1, T]."""
+    before = request_from_json(saved.made.request)
+    request = replace(
+        before,
+        variants=1,
+        first_variant=saved.made.variant,
+        preview_only=False,
+        width=asked.width,
+        to_grid=asked.to_grid,
+        file_format=asked.file_format,
+        date=asked.date,
     )
-    if not plan.prompt_samples:
-        raise JukeboxError(f"{request.clip_path} is shorter than one code of {manifest.name}.")
-    joint = round(plan.tail_samples * info.rate_hz / rate)
-    return plan, _Prompt(clip[-joint:], mono[-plan.prompt_samples :], info.rate_hz, clip.shape[1])
+    return request, saved.levels[max(models.bundle.manifest.priors)][None]
 
 
-def _check_room(out: Path, request: ContinueRequest, channels: int) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(out).free
-    except OSError as error:
-        raise JukeboxError(
-            f"{out} cannot be used as the folder of results: {error.strerror}. Choose another."
-        ) from error
-    # Float samples at most, and a little for the descriptions.
-    needed = request.variants * (request.length_samples * channels * 4 + 65_536)
-    if free < needed:
-        raise JukeboxError(
-            f"{out} has {size_text(free)} free, and the results need {size_text(needed)}. "
-            "Make room or choose another folder."
+@dataclass
+class _Render:
+    """One render on its way."""
+
+    models: Models
+    asked: Request
+    """As it came."""
+    request: Request
+    """What is made: that of the preview, where one is upsampled."""
+    out: Path
+    job: Path | None
+    top_codes: Tensor | None
+    codes: dict[int, Tensor] = field(default_factory=dict)
+    """int64 Tensor[variants, T] of each level that is made."""
+    side: Tensor | None = None
+    told_notes: list[str] = field(default_factory=list)
+
+    def run(self) -> Iterator[Event]:
+        bundle = self.models.bundle
+        self.canvas = canvas = Canvas(self.models, self.request)
+        self.told = Told(self.request, canvas.plan, self.models)
+        self.kept = JobFolder.open(self.job, bundle, self.asked, self.out) if self.job else None
+        self._check_room()
+        for note in (*canvas.plan.notes, *self._lyric_notes()):
+            yield self._note(note)
+        for level in bundle.manifest.priors:
+            self.told.labels(level, 1)  # bad labels are told before any work
+        yield from self._told_notes()
+        if not self.models.has(self.top):
+            yield Loading(f"{bundle.manifest.name}: level {self.top}")
+        canvas.plan = canvas.plan.with_tails(canvas.tails())
+        self.told.plan = canvas.plan
+        levels = sorted(bundle.manifest.priors, reverse=True)
+        if self.request.preview_only:
+            levels = levels[:1]
+        clock = _Clock(self, levels)
+        for level in levels:
+            if level == self.top and self.top_codes is not None:
+                self.codes[level] = self.top_codes
+                continue
+            yield from self._sample(level, clock)
+        for row, variant in enumerate(self.request.variant_numbers):
+            if self.kept and (finished := self.kept.finished(variant)):
+                yield finished
+                continue
+            yield from self._finish(row, variant, levels[-1])
+
+    @property
+    def top(self) -> int:
+        return max(self.models.bundle.manifest.priors)
+
+    @property
+    def wants_side(self) -> bool:
+        """Whether the bottom is sampled twice, the second time for the stereo width."""
+        return (
+            self.canvas.channels == 2 and self.request.width > 0 and not self.request.preview_only
         )
 
+    def _note(self, text: str) -> Note:
+        self.told_notes.append(text)
+        return Note(text)
 
-def _labels(
-    bundle: Bundle, request: ContinueRequest, plan: ContinuePlan
-) -> tuple[dict[int, LabelBatch], list[str]]:
-    """What each level is told, and what the musician should know about it."""
-    labels: dict[int, LabelBatch] = {}
-    notes: dict[str, None] = {}
-    sings = any(c.lyrics for c in bundle.manifest.priors.values())
-    if (request.lyrics or "").strip() and not sings:
-        notes[f"{bundle.manifest.name} was not trained on words, so the lyrics are not used."] = (
-            None
-        )
-    for level, config in bundle.manifest.priors.items():
-        if config.labels is None:
-            continue
-        label = _label(bundle, request, plan, config, notes)
-        labels[level] = LabelBatch.of([label] * request.variants)
-    return labels, list(notes)
+    def _told_notes(self) -> Iterator[Event]:
+        for note in list(self.told.notes):
+            if note not in self.told_notes:
+                yield self._note(note)
 
+    def _lyric_notes(self) -> list[str]:
+        operation, new = self.request.operation, self.request.lyrics
+        if not isinstance(operation, Relyric):
+            return []
+        if not any(p.lyrics for p in self.models.bundle.manifest.priors.values()):
+            raise JukeboxError(
+                f"{self.models.bundle.manifest.name} does not sing, so it cannot sing new words; "
+                "choose a model with lyrics."
+            )
+        if not new:
+            raise JukeboxError("There are no new words to sing; write some.")
+        sentence = syllables.compare(operation.words_there, new).sentence()
+        return [sentence] if operation.words_there and sentence else []
 
-def _label(
-    bundle: Bundle,
-    request: ContinueRequest,
-    plan: ContinuePlan,
-    config: PriorConfig,
-    notes: dict[str, None],
-) -> Label:
-    assert config.labels is not None
-    tables = LabelTables.from_file(bundle.labels_path(config.labels.version))
-    total, offset = fit_timing(config, plan.total_samples, 0)
-    if total > plan.total_samples:
-        notes[
-            f"{bundle.manifest.name} knows songs from {total / config.sample_rate_hz:.0f} s up, so "
-            "it is told that this one lasts as long."
-        ] = None
-    longest = config.labels.max_duration_seconds
-    if longest is not None and plan.total_samples > total:
-        raise JukeboxError(
-            f"Clip and continuation would last {plan.total_samples / config.sample_rate_hz:.0f} s; "
-            f"{bundle.manifest.name} knows songs up to {longest:g} s. Ask for fewer bars."
-        )
-    label = Labeller.for_prior(config, tables).label(
-        artist=request.artist,
-        genre=request.genre,
-        lyrics=request.lyrics if config.lyrics else "",
-        total_samples=total,
-        offset_samples=offset,
-    )
-    for note in label.notes:
-        notes[note] = None
-    return label
+    def _check_room(self) -> None:
+        out, plan = self.out, self.canvas.plan
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(out).free
+        except OSError as error:
+            raise JukeboxError(
+                f"The folder {out} cannot be used: {error.strerror}. Choose another."
+            ) from error
+        needed = 2 * self.request.variants * plan.length_samples * self.canvas.channels * 4
+        if free < needed:
+            raise JukeboxError(
+                f"{out} has {size_text(free)} left and the results need up to "
+                f"{size_text(needed)}. Make room or choose another folder."
+            )
 
+    # Sampling ------------------------------------------------------------------------------------
 
-@torch.no_grad()
-def _encode_prompt(vqvae: VQVAE, mono: Tensor) -> list[Tensor]:
-    """Codes of a prompt at every level, Tensor[1, T / hop].
+    def _sample(self, level: int, clock: _Clock) -> Generator[Event, None, None]:
+        """Bring a level to its whole length, in `codes` and for the bottom of stereo in `side`."""
+        manifest = self.models.bundle.manifest
+        config = manifest.priors[level]
+        plan, request = self.canvas.plan, self.request
+        variants = list(request.variant_numbers)
+        candidates = self._candidates(level)
+        streams = [v + c * CANDIDATE_STREAMS for v in variants for c in range(candidates)]
+        doubled = level == 0 and self.wants_side
+        if doubled:
+            streams += [v + SIDE_STREAM for v in variants]
+        rows = len(streams)
+        most_rows, note = self.models.make_room(level, rows * (1 + self._guides_count()))
+        if note:
+            yield self._note(note)
+        settings = self._settings(level, max(1, most_rows // (1 + self._guides_count())))
+        above = self._above(level, doubled)
+        known = self.canvas.codes(level)
+        name = f"level_{level}"
+        made = self.kept.codes(name) if self.kept else None
+        if made is None and candidates > 1 and self.kept:
+            made = self.kept.codes("candidates")
+        planned = plan.windows(config, top=level == self.top, bottom=level == 0)
+        first = planned[0][0].start + planned[0][0].primed
+        if made is None:
+            made = known[:, :first].expand(rows, -1)
+        skipped = sum(w.new for ws in planned for w in ws if w.end <= made.shape[1])
+        clock.start(level, rows, skipped)
+        whole = max(planned[-1][-1].end, known.shape[1])
+        if made.shape[1] < whole:
+            if not self.models.has(level):
+                yield Loading(f"{manifest.name}: level {level}")
+            prior = self.models.prior(level)
+            labels = self.told.labels(level, rows)
+            guides = self.told.guides(prior, rows)
+            style = self.told.style(prior)
+            yield from self._told_notes()
+            shapers = {level: self._shapers(level, rows, above)}
+            picks = drawn(request.seed, streams, {level: settings}, shapers)
+            previews = self._previews(level, candidates)
+            for window in (w for windows in planned for w in windows):
+                if window.end <= made.shape[1]:
+                    continue
+                filled = window.start + window.primed
+                if made.shape[1] < filled:  # what stands between two spans
+                    between = known[:, made.shape[1] : filled].expand(rows, -1)
+                    made = torch.cat([made, between], dim=1)
+                steps = sample_windows(
+                    prior,
+                    made,
+                    [window],
+                    picks=picks,
+                    above=above if config.conditioner else None,
+                    labels=labels,
+                    settings=settings,
+                    style=_of_all(style, rows),
+                    guides=guides,
+                )
+                before = made
+                while True:
+                    try:
+                        step = next(steps)
+                    except StopIteration as finished:
+                        made = finished.value
+                        break
+                    if progress := clock.tick(step.done):
+                        yield progress
+                    if previews:
+                        yield from previews.told(before, step.window, step.rows, step.codes)
+                clock.window_done(step.done)
+                if self.kept:
+                    self.kept.keep("candidates" if candidates > 1 else name, made)
+            if made.shape[1] < whole:
+                rest = known[:, made.shape[1] :].expand(rows, -1)
+                made = torch.cat([made, rest], dim=1)
+            if candidates > 1:
+                made = self._best(level, made, candidates)
+            if previews:
+                yield from previews.whole(made)
+            if self.kept:
+                self.kept.keep(name, made)
+        if doubled:
+            made, self.side = made.split(len(variants))
+        self.codes[level] = made
 
-    An encoder looks ahead. Silence after the prompt would colour its last codes, so it is given
-    the prompt mirrored in time instead, whose codes are then dropped.
-    """
-    codes = []
-    for level in range(vqvae.config.levels):
-        hop = vqvae.config.hop_samples(level)
-        reach = -(-vqvae.config.encoder_receptive_samples(level) // (2 * hop)) * hop
-        padded = torch.from_numpy(np.pad(mono.numpy(), (0, reach), mode="reflect"))
-        encoded = vqvae.encode_chunked(padded[None, :, None], level)
-        codes.append(encoded[:, : len(mono) // hop])
-    return codes
-
-
-def _sample(
-    bundle: Bundle,
-    request: ContinueRequest,
-    plan: ContinuePlan,
-    codes: Sequence[Tensor],
-    labels: dict[int, LabelBatch],
-    kept: JobFolder | None,
-) -> Generator[Event, None, Tensor]:
-    """Sample all levels from the top down; returns the codes of the bottom, Tensor[B, T]."""
-    priors = bundle.manifest.priors
-    shape = request.sampling
-    settings = {
-        level: LevelSettings(
-            hop_fraction=HOP_FRACTION["top" if level == max(priors) else "lower"],
+    def _settings(self, level: int, most_rows: int) -> LevelSettings:
+        shape = self.request.sampling_of(level)
+        return LevelSettings(
+            hop_fraction=HOP_FRACTION["top" if level == self.top else "lower"],
             temperature=shape.temperature,
             top_k=shape.top_k,
             top_p=shape.top_p,
+            most_rows=most_rows,
         )
-        for level in priors
-    }
-    picks = drawn(request.seed, range(request.variants), settings)
-    clock = _Clock(bundle, plan, request.variants)
-    above: Tensor | None = None
-    for level in sorted(priors, reverse=True):
-        made = kept.codes(level) if kept else None
-        if made is None:
-            made = codes[level]
-        windows = [w for w in plan.windows[level] if w.end > made.shape[1]]
-        if windows:
-            yield Loading(f"{bundle.manifest.name}: level {level}")
-            prior = load_prior(bundle, level)
-        clock.start(level, skipped=plan.new_codes(level) - sum(w.new for w in windows))
-        for window in windows:
-            steps = sample_windows(
-                prior,
-                made,
-                [window],
-                picks=picks,
-                above=above if prior.config.conditioner else None,
-                labels=labels.get(level),
-                settings=settings[level],
-            )
+
+    def _guides_count(self) -> int:
+        guidance = self.request.guidance
+        return bool(guidance.style) + bool(guidance.lyrics)
+
+    def _candidates(self, level: int) -> int:
+        operation = self.request.operation
+        return operation.candidates if isinstance(operation, Vary) and level == self.top else 1
+
+    def _above(self, level: int, doubled: bool) -> Tensor | None:
+        made = self.codes.get(level + 1)
+        return torch.cat([made, made]) if made is not None and doubled else made
+
+    def _shapers(self, level: int, rows: int, above: Tensor | None) -> list[Shaper]:
+        """What holds a level to the clip: the keep of the operation, and the codes at a joint.
+
+        At lower levels only where the code above was kept, or keep would fight a changed top.
+        """
+        operation, plan = self.request.operation, self.canvas.plan
+        known = self.canvas.codes(level)[0]
+        strength = torch.zeros(len(known))
+        if isinstance(operation, Continue):
+            tail = plan.tails.get(level, 0)
+            if tail:
+                strength[-tail:] = keep_strength(TAIL_KEEP)
+        elif isinstance(operation, Restyle | Relyric | Vary):
+            strength[:] = keep_strength(operation.keep)
+        if not bool(strength.any()):
+            return []
+        by_row = strength.expand(rows, -1)
+        if above is not None:
+            known_above = self.canvas.codes(level + 1)
+            ratio = len(known) // known_above.shape[1]
+            same = above[:, : known_above.shape[1]] == known_above
+            by_row = torch.where(same.repeat_interleave(ratio, dim=1), by_row, torch.zeros(()))
+        codebook = self.models.vqvae().codebook(level).k
+        merged = self.models.bundle.manifest.priors[level].merged_lyrics
+        first_id = merged.vocabulary_size if merged else 0
+        return [Keep(known, code_distances(codebook), by_row, first_id)]
+
+    def _best(self, level: int, made: Tensor, candidates: int) -> Tensor:
+        """Of Tensor[variants x candidates, T] the rows that lead best to what follows the spans."""
+        bits = follow_up_bits(
+            self.models.prior(level),
+            made,
+            [stretch.end for stretch in self.canvas.plan.stretches],
+            self.told.labels(level, len(made)),
+        )
+        best = bits.view(-1, candidates).argmin(dim=1)
+        return made.view(-1, candidates, made.shape[1])[torch.arange(len(best)), best]
+
+    def _previews(self, level: int, candidates: int) -> _Previews | None:
+        if level != self.top or not self.job:
+            return None
+        grows = isinstance(self.request.operation, Continue | Restyle)
+        return _Previews(self, level, grows and candidates == 1)
+
+    # Results -------------------------------------------------------------------------------------
+
+    def _finish(self, row: int, variant: int, level: int) -> Iterator[Event]:
+        side = None if self.side is None else self.side[row]
+        sound = sound_of(self.canvas, self.codes[level][row], side, level)
+        alignment = yield from self._alignment(row)
+        finished = self._write(row, variant, level, sound, alignment)
+        if self.kept:
+            self.kept.finish(finished)
+        yield finished
+
+    def _alignment(self, row: int) -> Generator[Event, None, dict[str, Any] | None]:
+        """When each character that was asked for is sung, in seconds of the result."""
+        words = self.told.words(self.top)
+        config = self.models.bundle.manifest.priors[self.top]
+        if words is None or not words.text:
+            return None
+        plan, rate = self.canvas.plan, self.canvas.rate_hz
+        expected = words.sung_at_samples
+        lyrics = config.lyrics
+        heard = False
+        if lyrics is not None and lyrics.alignment_layer is not None:
+            labels = self.told.labels(self.top, 1)
+            assert labels is not None
+            settings = LevelSettings(hop_fraction=0.5)
+            codes = self.codes[self.top][row : row + 1]
+            steps = align_lyrics(self.models.prior(self.top), codes, labels, settings)
             while True:
                 try:
-                    step = next(steps)
+                    next(steps)
                 except StopIteration as finished:
-                    made = finished.value
+                    table = finished.value[0]
                     break
-                if progress := clock.tick(step.done):
-                    yield progress
-            clock.window_done(step.done)
-            if kept:
-                kept.keep(level, made)
-        above = made
-    assert above is not None
-    return above
+            expected = sung_at(table, words.sung_at_samples, config.hop_samples)
+            heard = True
+        seconds = (expected[words.first : words.end] - float(plan.result_at)) / rate
+        return {
+            "text": words.text[words.first : words.end],
+            "sung_at_seconds": [round(float(s), 3) for s in seconds],
+            "heard": heard,
+        }
+        yield  # a generator, as its neighbours are
+
+    def _write(
+        self,
+        row: int,
+        variant: int,
+        level: int,
+        sound: Sound,
+        alignment: dict[str, Any] | None,
+    ) -> VariantFinished:
+        """The file, its codes and its description; all or none."""
+        bundle, asked, request = self.models.bundle, self.asked, self.request
+        clip, rate = request.clip, request.clip.timeline_rate_hz
+        samples, stretched = sound.samples, False
+        position = result_position(clip, request.operation)
+        start_seconds = Fraction(position, rate)
+        if request.to_grid:
+            moved = grid.stretch_to_grid(
+                samples, rate, clip.song, start_seconds, wanted_samples=len(samples)
+            )
+            stretched, samples = moved is not samples, moved
+        licence = bundle.manifest.licence
+        what = asked.to_json()
+        made = provenance.Provenance(
+            program=f"jukebox-studio {version('jukebox-studio')}",
+            model=bundle.manifest.name,
+            bundle_sha256=bundle_sha256(bundle),
+            licence=licence.name,
+            notice=licence.in_plain_words,
+            operation=asked.operation.kind,
+            seed=request.seed,
+            variant=variant,
+            request_sha256=provenance.request_sha256(what),
+            date=asked.date,
+            time_reference_samples=position if clip.position_samples is not None else 0,
+        )
+        path = self._free_name(variant, level)
+        _, subtype = FILE_FORMATS[request.file_format]
+        codes_path, described = path.with_suffix(SUFFIX), path.with_suffix(".json")
+        levels = {n: codes[row] for n, codes in self.codes.items()}
+        saved = Made(
+            request=request.to_json(),
+            variant=variant,
+            model=bundle.manifest.name,
+            bundle_sha256=made.bundle_sha256,
+            result_at=str(self.canvas.plan.result_at),
+            length_samples=len(samples),
+            rate_hz=rate,
+            gain_db=sound.gain_db,
+            level=level,
+            program=made.program,
+            torch=torch.__version__,
+            threads=torch.get_num_threads(),
+        )
+        written: list[Path] = []
+        try:
+            clipped = provenance.write(path, samples, rate, made, subtype=subtype)
+            written.append(path)
+            save_codes(codes_path, saved, levels, None if self.side is None else self.side[row])
+            written.append(codes_path)
+            description = {
+                "program": made.program,
+                "request": what,
+                "seed": request.seed,
+                "variant": variant,
+                "model": {"name": made.model, "manifest_sha256": made.bundle_sha256},
+                "licence": {
+                    "name": licence.name,
+                    "commercial_use": licence.commercial_use,
+                    "disclosure": licence.disclosure,
+                },
+                "audio": {
+                    "file": path.name,
+                    "codes": codes_path.name,
+                    "decoded_from_level": level,
+                    "rate_hz": rate,
+                    "length_samples": len(samples),
+                    "channels": samples.shape[1],
+                    "position_samples": position,
+                    "gain_db": round(sound.gain_db, 3),
+                    "stretched_to_grid": stretched,
+                    "values_clipped": clipped,
+                },
+                "joints": [asdict(j) | {"problems": j.problems()} for j in sound.joints],
+                "agreement": self._agreement(samples, start_seconds),
+                "lyrics": alignment,
+                "notes": self.told_notes,
+            }
+            text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
+            write_atomically(described, text.encode())
+        except JukeboxError:
+            for file in written:
+                file.unlink(missing_ok=True)
+            raise
+        return VariantFinished(variant, path, described, codes_path, len(samples), rate, level)
+
+    def _agreement(self, samples: Samples, start_seconds: Fraction) -> dict[str, Any]:
+        """How a result goes with the clip: onsets against the beat, harmony against the clip's."""
+        clip, rate = self.request.clip, self.request.clip.timeline_rate_hz
+        onsets = grid.onset_error_seconds(samples, rate, clip.song, start_seconds)
+        end = clip_result_samples(clip)
+        own = self.canvas.audio(max(0, end - AGREEMENT_SECONDS * rate), end)
+        return {
+            "onsets": asdict(onsets),
+            "chroma": grid.chroma_agreement(own, rate, samples, rate),
+        }
+
+    def _free_name(self, variant: int, level: int) -> Path:
+        """A name that no earlier result has, and that every file system takes."""
+        request = self.request
+        # File systems take 255 bytes; what follows the clip's own name needs fewer than 100.
+        said = request.clip.name or request.clip.path.stem
+        plain = "".join(c if c not in '<>:"/\\|?*' and c.isprintable() else "_" for c in said)
+        clip = plain.encode()[:120].decode(errors="ignore").strip(" .") or "clip"
+        stem = f"{clip}-{request.operation.kind}-seed{request.seed}-{variant + 1}"
+        if level:
+            stem += "-preview"
+        number, name = 1, stem
+        suffix, _ = FILE_FORMATS[request.file_format]
+        while any((self.out / f"{name}{taken}").exists() for taken in (suffix, ".json", SUFFIX)):
+            number += 1
+            name = f"{stem}-take{number}"
+        return self.out / f"{name}{suffix}"
+
+
+def _of_all(
+    style: Callable[[Window], Tensor] | None, rows: int
+) -> Callable[[Window], Tensor] | None:
+    return None if style is None else lambda window: style(window).expand(rows, -1, -1)
+
+
+class _Previews:
+    """Decodes what there is of each variant, every two seconds of music."""
+
+    def __init__(self, render: _Render, level: int, grows: bool) -> None:
+        self._render, self._level, self._grows = render, level, grows
+        self._variants = list(render.request.variant_numbers)
+        self._sounds = [GrowingPreview(render.canvas) for _ in self._variants]
+        hop = render.models.bundle.manifest.vqvae.hop_samples(level)
+        self._step_codes = max(1, math.floor(PREVIEW_SECONDS * render.canvas.rate_hz / hop))
+        begun = math.ceil(render.canvas.plan.result_at / hop)
+        self._next = {0: begun + self._step_codes}
+
+    def told(self, before: Tensor, window: Window, rows: slice, codes: Tensor) -> Iterator[Preview]:
+        """`codes` of the window so far are there for `rows`."""
+        if not self._grows:
+            return
+        there = window.start + codes.shape[1]
+        due = self._next.setdefault(rows.start, self._next[0])
+        if there < due:
+            return
+        self._next[rows.start] = there + self._step_codes
+        for row in range(rows.start, rows.stop):
+            song = torch.cat([before[row, : window.start], codes[row - rows.start]])
+            yield from self._grown(row, song)
+
+    def whole(self, made: Tensor) -> Iterator[Preview]:
+        """All of the level is there."""
+        for row in range(len(self._variants)):
+            if self._grows:
+                yield from self._grown(row, made[row])
+            else:
+                sound = sound_of(self._render.canvas, made[row], None, self._level)
+                yield self._written(row, sound.samples)
+
+    def _grown(self, row: int, song: Tensor) -> Iterator[Preview]:
+        preview = self._sounds[row]
+        if preview.grow(song, self._level):
+            yield self._written(row, preview.samples)
+
+    def _written(self, row: int, samples: Samples) -> Preview:
+        assert self._render.job is not None
+        rate, variant = self._render.request.clip.timeline_rate_hz, self._variants[row]
+        path = self._render.job / f"preview-{variant}.wav"
+        content, _ = encode(path, samples, rate, subtype="PCM_16")
+        write_atomically(path, content)
+        return Preview(variant, path, self._level, len(samples), rate)
 
 
 class _Clock:
     """Turns codes done into time left, over all levels."""
 
-    def __init__(self, bundle: Bundle, plan: ContinuePlan, variants: int) -> None:
+    def __init__(self, render: _Render, levels: Sequence[int]) -> None:
         # Until a level has run, its cost per code is taken to go by the size of its weights.
-        files = bundle.manifest.files
+        bundle = render.models.bundle
         self._weight = {
-            level: files[bundle.prior_path(level).name].size_bytes for level in plan.windows
+            level: bundle.manifest.files[bundle.prior_path(level).name].size_bytes
+            for level in levels
         }
-        self._variants = variants
-        self._codes = {level: plan.new_codes(level) * variants for level in plan.windows}
+        plan, priors = render.canvas.plan, bundle.manifest.priors
+        self._codes = {}
+        for level in levels:
+            planned = plan.windows(priors[level], top=level == render.top, bottom=level == 0)
+            rows = render.request.variants * (
+                render._candidates(level) * (2 if level == 0 and render.wants_side else 1)
+            )
+            self._codes[level] = rows * sum(w.new for windows in planned for w in windows)
 
-    def start(self, level: int, skipped: int) -> None:
-        """Begin a level, of which an earlier run made `skipped` codes per variant."""
+    def start(self, level: int, rows: int, skipped: int) -> None:
+        """Begin a level, of which an earlier run made `skipped` codes per row."""
         self._level = level
-        self._skipped = self._before = skipped * self._variants
+        self._skipped = self._before = skipped * rows
         self._started = self._told = time.monotonic()
 
     def window_done(self, done: int) -> None:
@@ -288,105 +605,11 @@ class _Clock:
         now = time.monotonic()
         level = self._level
         done, total = self._before + done_in_window, self._codes[level]
-        if done < total and now - self._told < _PROGRESS_SECONDS:
+        if done < total and now - self._told < PROGRESS_SECONDS:
             return None
         self._told = now
         rate = (done - self._skipped) / max(now - self._started, 1e-9)
         left = (total - done) / rate
-        for lower in range(level):
+        for lower in (n for n in self._codes if n < level):
             left += self._codes[lower] / rate * self._weight[lower] / self._weight[level]
         return Progress(level, done, total, rate, left)
-
-
-@torch.no_grad()
-def _decode(
-    vqvae: VQVAE, codes: Tensor, plan: ContinuePlan, prompt: _Prompt, length_samples: int
-) -> tuple[Samples, float]:
-    """Audio [length_samples, C] at the clip's rate from bottom codes Tensor[T], and its gain."""
-    rate = vqvae.config.sample_rate_hz
-    hop = vqvae.config.hop_samples(0)
-    first = max(
-        0,
-        (plan.prompt_samples - plan.tail_samples) // hop - vqvae.config.decoder_halo_codes(0),
-    )
-    decoded = vqvae.decode_chunked(codes[None, first:], 0)[0, :, 0].numpy()
-    decoded = decoded[plan.prompt_samples - plan.tail_samples - first * hop :]
-    decoded = audio.resample(decoded, rate, prompt.rate_hz)
-    joint = len(prompt.tail)
-    gain_db = seam.matching_gain_db(audio.to_mono(prompt.tail), decoded[:joint], prompt.rate_hz)
-    decoded = decoded * np.float32(10 ** (gain_db / 20))
-    made = seam.continue_from(prompt.tail, decoded[: joint + length_samples], prompt.rate_hz)
-    if len(made) != length_samples:
-        raise AssertionError(f"{len(made)} samples were made, {length_samples} planned.")
-    return made, gain_db
-
-
-def _write(
-    bundle: Bundle,
-    request: ContinueRequest,
-    out: Path,
-    variant: int,
-    made: Samples,
-    rate_hz: int,
-    gain_db: float,
-    notes: Sequence[str],
-) -> VariantFinished:
-    """The file and its description; both or neither."""
-    path = _free_name(out, request, variant)
-    licence = bundle.manifest.licence
-    asked = request.to_json()
-    told = provenance.Provenance(
-        program=f"jukebox-studio {version('jukebox-studio')}",
-        model=bundle.manifest.name,
-        bundle_sha256=hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest(),
-        licence=licence.name,
-        notice=licence.in_plain_words,
-        operation=asked["operation"],
-        seed=request.seed,
-        variant=variant,
-        request_sha256=provenance.request_sha256(asked),
-    )
-    _, subtype = FILE_FORMATS[request.file_format]
-    clipped = provenance.write(path, made, rate_hz, told, subtype=subtype)
-    description = {
-        "program": told.program,
-        "request": asked,
-        "seed": request.seed,
-        "variant": variant,
-        "model": {"name": told.model, "manifest_sha256": told.bundle_sha256},
-        "licence": {
-            "name": licence.name,
-            "commercial_use": licence.commercial_use,
-            "disclosure": licence.disclosure,
-        },
-        "audio": {
-            "file": path.name,
-            "rate_hz": rate_hz,
-            "length_samples": len(made),
-            "channels": made.shape[1],
-            "gain_db": round(gain_db, 3),
-            "values_clipped": clipped,
-        },
-        "notes": list(notes),
-    }
-    text = json.dumps(description, indent=1, ensure_ascii=False) + "\n"
-    described = path.with_suffix(".json")
-    try:
-        write_atomically(described, text.encode())
-    except JukeboxError:
-        path.unlink()
-        raise
-    return VariantFinished(variant, path, described, len(made), rate_hz)
-
-
-def _free_name(out: Path, request: ContinueRequest, variant: int) -> Path:
-    """A name that no earlier result has, and that every file system takes."""
-    # File systems take 255 bytes; what follows the clip's own name needs fewer than 100.
-    clip = request.clip_path.stem.encode()[:120].decode(errors="ignore")
-    stem = f"{clip}-continue-seed{request.seed}-{variant + 1}"
-    number, name = 1, stem
-    suffix, _ = FILE_FORMATS[request.file_format]
-    while any((out / f"{name}{taken}").exists() for taken in (suffix, ".json")):
-        number += 1
-        name = f"{stem}-take{number}"
-    return out / f"{name}{suffix}"

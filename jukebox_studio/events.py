@@ -48,15 +48,41 @@ class Progress(Event):
 
 
 @dataclass(frozen=True)
+class Queued(Event):
+    """The request waits for others; `before` is how many."""
+
+    name: ClassVar[str] = "queued"
+    before: int
+
+
+@dataclass(frozen=True)
+class Preview(Event):
+    """What of a variant can be heard already, decoded from its top level.
+
+    The file holds all of it from the start and is replaced as it grows.
+    """
+
+    name: ClassVar[str] = "preview"
+    variant: int
+    audio_path: Path
+    level: int
+    length_samples: int
+    rate_hz: int
+
+
+@dataclass(frozen=True)
 class VariantFinished(Event):
-    """A variant lies on disk, with its description beside it."""
+    """A variant lies on disk, with its codes and its description beside it."""
 
     name: ClassVar[str] = "variant"
     variant: int
     audio_path: Path
     description_path: Path
+    codes_path: Path
     length_samples: int
     rate_hz: int
+    level: int = 0
+    """That it was decoded from; above 0 it is a preview, to be upsampled."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +109,17 @@ class Cancelled(Event):
 
 _KINDS: dict[str, type[Event]] = {
     kind.name: kind
-    for kind in (Note, Loading, Progress, VariantFinished, Finished, Failed, Cancelled)
+    for kind in (
+        Queued,
+        Note,
+        Loading,
+        Progress,
+        Preview,
+        VariantFinished,
+        Finished,
+        Failed,
+        Cancelled,
+    )
 }
 
 

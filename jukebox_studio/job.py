@@ -1,15 +1,17 @@
 """What a render has done so far, in a folder, so that a killed one goes on.
 
-job.json             the request and the model that it belongs to
-level_{n}.safetensors codes of a level up to its last finished window
-finished.json        the variants that lie on disk
+job.json               the request, the model that it belongs to, and where results go
+level_{n}.safetensors  codes of a level up to its last finished window
+candidates.safetensors the same of a level of which the best rows are yet to be chosen
+finished.json          the variants that lie on disk
+preview-{variant}.wav  what can be heard already
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from jukebox_studio.bundle import MANIFEST, Bundle
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import VariantFinished, event_from_json
 from jukebox_studio.files import write_atomically
-from jukebox_studio.request import ContinueRequest
+from jukebox_studio.request import Request, request_from_json
 
 _JOB, _FINISHED = "job.json", "finished.json"
 
@@ -34,7 +36,7 @@ class JobFolder:
     folder: Path
 
     @classmethod
-    def open(cls, folder: Path, bundle: Bundle, request: ContinueRequest) -> JobFolder:
+    def open(cls, folder: Path, bundle: Bundle, request: Request, out: Path) -> JobFolder:
         """The job in `folder`, begun if there is none.
 
         Raises JukeboxError where it is that of another request or of another model.
@@ -44,22 +46,33 @@ class JobFolder:
             "request": request.to_json(),
             "model": bundle.manifest.name,
             "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
+            "model_folder": str(bundle.folder),
+            "out": str(out),
         }
         job = cls(folder)
         before = job._read(_JOB)
         if before is None:
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise JukeboxError(
+                    f"The folder {folder} cannot be made: {error.strerror}. Choose another."
+                ) from error
             job._write(_JOB, described)
-        elif before != described:
-            what = "request" if before.get("request") != described["request"] else "model"
-            raise JukeboxError(
-                f"{folder} keeps the work of another {what}; give this one a folder of its own."
-            )
+            return job
+        for key, what in (("request", "request"), ("manifest_sha256", "model")):
+            if before.get(key) != described[key]:
+                raise JukeboxError(
+                    f"{folder} keeps the work of another {what}; give this one a folder of its own."
+                )
         return job
 
-    def codes(self, level: int) -> Tensor | None:
-        """Tensor[B, T] of a level, prompt included; None where no window of it is done."""
-        path = self._codes_path(level)
+    def codes(self, name: str) -> Tensor | None:
+        """Tensor[B, T] of `level_{n}` or `candidates`, what was given included.
+
+        None where no window of it is done.
+        """
+        path = self._codes_path(name)
         if not path.is_file():
             return None
         try:
@@ -69,9 +82,9 @@ class JobFolder:
                 f"{path} cannot be read ({error}); remove it, and its level is made again."
             ) from error
 
-    def keep(self, level: int, codes: Tensor) -> None:
+    def keep(self, name: str, codes: Tensor) -> None:
         content = save({"codes": codes.to(torch.int32).contiguous()})
-        write_atomically(self._codes_path(level), content)
+        write_atomically(self._codes_path(name), content)
 
     def finished(self, variant: int) -> VariantFinished | None:
         """A variant that was written before and is still there."""
@@ -85,8 +98,8 @@ class JobFolder:
     def finish(self, event: VariantFinished) -> None:
         self._write(_FINISHED, [*(self._read(_FINISHED) or []), event.to_json()])
 
-    def _codes_path(self, level: int) -> Path:
-        return self.folder / f"level_{level}.safetensors"
+    def _codes_path(self, name: str) -> Path:
+        return self.folder / f"{name}.safetensors"
 
     def _read(self, name: str) -> Any:
         path = self.folder / name
@@ -99,3 +112,15 @@ class JobFolder:
 
     def _write(self, name: str, value: Any) -> None:
         write_atomically(self.folder / name, (json.dumps(value, indent=1) + "\n").encode())
+
+
+def goes_on(folder: Path, request: Request) -> Request:
+    """The request that `folder` was begun with where it is this one but for its date.
+
+    The same command, given again, asks at another time; it is the first one that goes on.
+    """
+    before = JobFolder(folder)._read(_JOB)
+    if before is None:
+        return request
+    first = request_from_json(before["request"])
+    return first if replace(first, date=request.date) == request else request

@@ -1,93 +1,326 @@
-"""From a request to a plan of what to encode, sample and decode. Pure: no torch, no audio."""
+"""From a request to a plan of what to encode, sample and decode. Pure: no torch, no audio.
+
+A render happens on a *canvas*: one stretch of music at the model's rate that begins on a code of
+the top level. It holds what is known of the clip (its codes, on the same grid at every level) and
+the stretches that are to be sampled.
+
+    canvas      0 ........ source_codes ........ total_codes        in codes of the top level
+    continue    [ the clip's end      ][ sampled              ]
+    restyle     [start][ sampled, kept to the clip's codes    ]
+    vary        [ clip      ][ sampled ][ clip                ]
+    the result          ^ result_at, a sample of the canvas
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import gcd
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
+from jukebox_studio.clip import Clip
+from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PriorConfig, VQVAEConfig
+from jukebox_studio.request import Continue, Operation, Relyric, Request, Restyle, Span, Vary
 from jukebox_studio.sampling.windows import Window, hop_codes
+from jukebox_studio.tempo import nearest
 
 HOP_FRACTION = {"top": 0.125, "lower": 0.5}
 """The share of a window that is new in the next one, as published (paper, section 3.3)."""
-TAIL_SECONDS = 3.0
-"""How much of the clip's end is decoded again, to fit loudness and joint to it."""
+GUIDE_SECONDS = 1.0
+"""Of the clip's start, which a restyle leaves as it is to go on from; at most a quarter of it."""
+AFTER_SHARE = 0.25
+"""Of a window: how much of what follows a varied span is looked at to rank candidates."""
 
 
 @dataclass(frozen=True)
-class ContinuePlan:
-    """Everything that a continuation needs to know about lengths."""
+class Source:
+    """What there is of the clip's codes, in its own terms."""
 
-    prompt_samples: int
-    """Of the clip's end at the model's rate: a whole number of codes at every level."""
-    windows: dict[int, tuple[Window, ...]]
-    """By level, in codes counted from the start of the prompt."""
-    tail_samples: int
-    """Of the prompt, decoded again; at most prompt_samples."""
-    total_samples: int
-    """Prompt and new music at the model's rate."""
-
-    def new_codes(self, level: int) -> int:
-        return sum(window.new for window in self.windows[level])
+    clip_samples: int
+    """Length of the clip at the model's rate."""
+    grid_samples: int | None = None
+    """Where the clip's first sample lies in codes that are there already; None where the clip is
+    still to be encoded, and the grid may lie as it suits."""
+    codes: int | None = None
+    """How many top codes are there already."""
 
 
-def plan_continue(
-    vqvae: VQVAEConfig,
-    priors: Mapping[int, PriorConfig],
-    *,
-    clip_samples: int,
-    clip_rate_hz: int,
-    length_samples: int,
-) -> ContinuePlan:
-    """Plan `length_samples` of new music (at the clip's rate) after a clip.
+@dataclass(frozen=True)
+class Stretch:
+    """Top codes `start` to `end` of the canvas, to be sampled."""
 
-    clip_samples: the clip at the *model's* rate. The prompt is as much of its end as the top level
-    can see while it adds a hop of new codes.
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything about lengths. Codes are the top level's unless said otherwise."""
+
+    first_code: int
+    """Of the canvas, on the grid of the source."""
+    clip_at: int
+    """The sample of the canvas at which the clip starts; negative where it starts before."""
+    source_codes: int
+    """The canvas up to here is known from the clip, mirrored where that has ended."""
+    total_codes: int
+    needed_codes: int
+    """The audio of the result comes out of the codes up to here; the rest is there because a lower
+    level looks at a whole window of the one above."""
+    stretches: tuple[Stretch, ...]
+    result_at: Fraction
+    """Where on the canvas, in its samples, the result starts."""
+    length_samples: int
+    """Of the result, at the rate of the timeline."""
+    top_hop_samples: int
+    tails: dict[int, int] = field(default_factory=dict)
+    """By level, in its own codes: how many of the clip's last codes are made again, because the
+    encoder saw a false future there."""
+    most_new: float = 1.0
+    """The largest share of a window that is sampled at a time; less where the style morphs."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def total_samples(self) -> int:
+        return self.total_codes * self.top_hop_samples
+
+    @property
+    def needed_samples(self) -> int:
+        return self.needed_codes * self.top_hop_samples
+
+    def with_tails(self, tails: Mapping[int, int]) -> Plan:
+        return replace(self, tails=dict(tails))
+
+    def windows(self, prior: PriorConfig, *, top: bool, bottom: bool) -> list[list[Window]]:
+        """The windows of one level for each stretch, in codes of that level."""
+        ratio = self.top_hop_samples // prior.hop_samples
+        per_above = prior.conditioner.codes_per_code_above if prior.conditioner else 1
+        fraction = HOP_FRACTION["top" if top else "lower"]
+        planned = []
+        for stretch in self.stretches:
+            start = stretch.start * ratio
+            if stretch.start == self.source_codes:
+                start = max(0, start - self.tails.get(prior.level, 0))
+            end = stretch.end * ratio
+            if bottom:
+                end = min(end, self.needed_codes * ratio)
+            planned.append(
+                sliding_windows(
+                    start, end, prior.n_ctx, fraction, per_above, most_new=self.most_new
+                )
+            )
+        return planned
+
+
+def plan(
+    vqvae: VQVAEConfig, priors: Mapping[int, PriorConfig], request: Request, source: Source
+) -> Plan:
+    """Plan a request. JukeboxError where it asks for what the clip does not have."""
+    sizes = _Sizes.of(vqvae, priors)
+    operation, clip = request.operation, request.clip
+    if isinstance(operation, Continue):
+        made = _plan_continue(sizes, clip, operation, source)
+    elif isinstance(operation, Restyle):
+        made = _plan_restyle(sizes, clip, source)
+    elif isinstance(operation, Relyric):
+        made = _plan_spans(sizes, clip, [_span(sizes, clip, operation.span)], source)
+    elif isinstance(operation, Vary):
+        spans = [_span(sizes, clip, span) for span in operation.spans]
+        made = _plan_spans(sizes, clip, spans, source)
+    else:
+        raise ValueError(f"{operation.kind} has no plan of its own.")
+    if request.style.morphs:
+        made = replace(made, most_new=HOP_FRACTION["top"])
+    return made
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Of the model, in its samples and top codes."""
+
+    rate_hz: int
+    hop: int
+    context: int
+    """Of the top level, in codes."""
+    floor: int
+    """Top codes under the longest window of a lower level."""
+
+    @classmethod
+    def of(cls, vqvae: VQVAEConfig, priors: Mapping[int, PriorConfig]) -> _Sizes:
+        top = max(priors)
+        hop = vqvae.hop_samples(top)
+        longest = max((c.sample_length for n, c in priors.items() if n < top), default=0)
+        return cls(vqvae.sample_rate_hz, hop, priors[top].n_ctx, -(-longest // hop))
+
+    @property
+    def new_per_window(self) -> int:
+        return hop_codes(HOP_FRACTION["top"], self.context)
+
+
+# Lengths of results ------------------------------------------------------------------------------
+
+
+def result_position(clip: Clip, operation: Operation) -> int:
+    """The timeline's sample, at its rate, on which the result starts."""
+    if isinstance(operation, Continue):
+        return clip.end_position(clip.timeline_rate_hz)
+    return nearest(clip.start_seconds * clip.timeline_rate_hz)
+
+
+def continue_samples(clip: Clip, operation: Continue) -> tuple[int, str]:
+    """Samples of a continuation at the timeline's rate, and a sentence where it ends elsewhere.
+
+    Both ends are rounded from the start of the timeline, so that results that follow each other
+    add up.
     """
-    top = max(priors)
-    hop = vqvae.hop_samples(top)
-    n_ctx = priors[top].n_ctx
-    top_new_per_window = hop_codes(HOP_FRACTION["top"], n_ctx)
-    prompt_codes = min(clip_samples // hop, n_ctx - top_new_per_window)
-    prompt = prompt_codes * hop
+    rate = clip.timeline_rate_hz
+    start, note = clip.end_position(rate), ""
+    song = clip.song
+    if operation.unit == "seconds":
+        end = nearest((clip.end_seconds + Fraction(operation.length)) * rate)
+    elif operation.unit == "beats":
+        end = song.sample_at(clip.end_beat + Fraction(operation.length), rate)
+    else:
+        line = song.bar_line_from(start, rate)
+        end_beat = song.end_of_span(line, Fraction(operation.length))
+        end = song.sample_at(end_beat, rate)
+        begun = song.sample_at(line, rate) - start
+        if begun > 1:
+            place = song.bar_beat_at(clip.end_beat)
+            note = (
+                f"The clip ends inside bar {place.bar}, on beat {float(place.beat):.3g}: the "
+                f"result finishes that bar ({begun / rate:.2f} s) and adds "
+                f"{operation.length:g} more."
+            )
+    if end <= start:
+        raise JukeboxError("The continuation would have no sample; ask for more bars.")
+    return end - start, note
 
+
+def clip_result_samples(clip: Clip) -> int:
+    """Samples of a result as long as its clip, at the timeline's rate."""
+    rate = clip.timeline_rate_hz
+    return clip.end_position(rate) - nearest(clip.start_seconds * rate)
+
+
+# Operations --------------------------------------------------------------------------------------
+
+
+def _plan_continue(sizes: _Sizes, clip: Clip, operation: Continue, source: Source) -> Plan:
+    """As much of the clip's end as the top level sees while it adds a hop, and the new music."""
+    length, note = continue_samples(clip, operation)
+    hop = sizes.hop
+    # An encoded clip ends on a code; codes that are there end where they end.
+    grid = -source.clip_samples % hop if source.grid_samples is None else source.grid_samples
+    end = grid + source.clip_samples
+    first_known = 0 if source.grid_samples is not None else -(-grid // hop)
+    last_known = end // hop if source.codes is None else min(end // hop, source.codes)
+    known = min(last_known - first_known, sizes.context - sizes.new_per_window)
+    if known < 1:
+        raise JukeboxError(f"{clip.path} is shorter than one code of the model.")
+    first = last_known - known
+    # Not `end`, which is rounded: the clip has its own rate.
+    joint = grid - first * hop + Fraction(clip.length_samples * sizes.rate_hz, clip.rate_hz)
     # One code more than the length asks for, so that no sample comes from a decoder's edge.
-    needed = -(-length_samples * vqvae.sample_rate_hz // clip_rate_hz)
-    total = (-(-(prompt + needed) // hop) + 1) * hop
-    # A lower level sees codes of the level above under a whole window: make as many.
-    floor = max((c.sample_length for n, c in priors.items() if n < top), default=0)
-    whole = -(-max(total, floor) // hop) * hop
+    model_samples = math.ceil(Fraction(length * sizes.rate_hz, clip.timeline_rate_hz))
+    needed = math.ceil((joint + model_samples) / hop) + 1
+    total = max(needed, sizes.floor)
+    return Plan(
+        first_code=first,
+        clip_at=grid - first * hop,
+        source_codes=known,
+        total_codes=total,
+        needed_codes=needed,
+        stretches=(Stretch(known, total),),
+        result_at=joint,
+        length_samples=length,
+        top_hop_samples=hop,
+        notes=(note,) if note else (),
+    )
 
-    windows: dict[int, tuple[Window, ...]] = {}
-    for level, config in priors.items():
-        ratio = config.conditioner.codes_per_code_above if config.conditioner else 1
-        end = (whole if level > min(priors) else total) // config.hop_samples
-        fraction = HOP_FRACTION["top" if level == top else "lower"]
-        windows[level] = sliding_windows(
-            prompt // config.hop_samples, end, config.n_ctx, fraction, ratio
+
+def _plan_restyle(sizes: _Sizes, clip: Clip, source: Source) -> Plan:
+    """The whole clip but for its start, sampled again."""
+    grid = source.grid_samples or 0
+    hop = sizes.hop
+    first = grid // hop
+    at = grid - first * hop
+    needed = -(-(at + source.clip_samples) // hop) + 1
+    total = max(needed, sizes.floor)
+    guide = max(1, min(round(GUIDE_SECONDS * sizes.rate_hz / hop), needed // 4))
+    return Plan(
+        first_code=first,
+        clip_at=at,
+        source_codes=total,
+        total_codes=total,
+        needed_codes=needed,
+        stretches=(Stretch(guide, total),),
+        result_at=Fraction(at),
+        length_samples=clip_result_samples(clip),
+        top_hop_samples=hop,
+    )
+
+
+def _span(sizes: _Sizes, clip: Clip, span: Span) -> tuple[int, int]:
+    """A span at the model's rate, in samples from the clip's first. JukeboxError outside it."""
+    start, end = span.start_samples, span.end_samples
+    if end > clip.length_samples:
+        raise JukeboxError(
+            f"The span ends at sample {end:,} and the clip has {clip.length_samples:,}; "
+            "select a stretch inside the clip."
         )
+    a, b = (nearest(Fraction(s * sizes.rate_hz, clip.rate_hz)) for s in (start, end))
+    return a, b
 
-    step = vqvae.sample_rate_hz // gcd(vqvae.sample_rate_hz, clip_rate_hz)
-    tail = min(prompt, round(TAIL_SECONDS * vqvae.sample_rate_hz))
-    # Where it can, the tail is a whole number of samples at both rates: the joint is exact then.
-    tail = tail // step * step or tail
-    return ContinuePlan(prompt, windows, tail, total)
+
+def _plan_spans(sizes: _Sizes, clip: Clip, spans: list[tuple[int, int]], source: Source) -> Plan:
+    """Spans of the clip sampled again, with a window's worth of the clip around them."""
+    hop, grid = sizes.hop, source.grid_samples or 0
+    codes = [((grid + a) // hop, -(-(grid + b) // hop)) for a, b in spans]
+    first = max(0, codes[0][0] - (sizes.context - sizes.new_per_window))
+    last = -(-(grid + source.clip_samples) // hop) + 1
+    last = max(min(last, codes[-1][1] + sizes.context), first + sizes.floor)
+    stretches: list[Stretch] = []
+    for start, end in codes:
+        # A span at the very start of the clip has nothing to go on from but its own first code.
+        start, end = max(start - first, 1), min(end, last) - first
+        if stretches and start <= stretches[-1].end:
+            stretches[-1] = Stretch(stretches[-1].start, max(end, stretches[-1].end))
+        elif start < end:
+            stretches.append(Stretch(start, end))
+    if not stretches:
+        raise JukeboxError(
+            f"The span is shorter than one code of the model ({hop / sizes.rate_hz:.3f} s); "
+            "select more."
+        )
+    return Plan(
+        first_code=first,
+        clip_at=grid - first * hop,
+        source_codes=last - first,
+        total_codes=last - first,
+        needed_codes=last - first,
+        stretches=tuple(stretches),
+        result_at=Fraction(grid - first * hop),
+        length_samples=clip_result_samples(clip),
+        top_hop_samples=hop,
+    )
 
 
 def sliding_windows(
-    filled: int, total: int, n_ctx: int, fraction: float, ratio: int
-) -> tuple[Window, ...]:
+    filled: int, total: int, n_ctx: int, fraction: float, ratio: int, *, most_new: float = 1.0
+) -> list[Window]:
     """Windows that add codes from `filled` to `total`, each after as many codes as it can see.
 
-    Every window adds at most `fraction` of the context, and starts on a code of the level above,
-    which spans `ratio` codes.
+    A window adds at most `fraction` of the context, but the first ones fill the context whole, up
+    to `most_new` of it at a time. Each starts on a code of the level above, which spans `ratio`.
     """
     hop = hop_codes(fraction, n_ctx)
+    filling = hop_codes(most_new, n_ctx)
     windows = []
     while filled < total:
-        end = min(filled + hop if filled + hop > n_ctx else n_ctx, total)
+        end = min(filled + hop if filled + hop > n_ctx else min(n_ctx, filled + filling), total)
         start = -(-max(0, end - n_ctx) // ratio) * ratio
         windows.append(Window(start, end, primed=filled - start))
         filled = end
-    return tuple(windows)
+    return windows

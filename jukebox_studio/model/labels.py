@@ -286,6 +286,22 @@ def lyric_window(
     return np.arange(middle - half, middle + half, dtype=np.int64)
 
 
+def sung_window(
+    sung_at_samples: NDArray[np.float64], n_tokens: int, middle_samples: float, shift: int = 0
+) -> Ints:
+    """As `lyric_window`, where it is known when each character is sung: indices [n_tokens].
+
+    sung_at_samples [characters], never falling. The window lies around what is sung in the middle
+    of the music, `shift` characters further on.
+    """
+    length = len(sung_at_samples)
+    if length < n_tokens:
+        return np.concatenate([np.full(n_tokens - length, -1), np.arange(length)], dtype=np.int64)
+    centre = int(np.searchsorted(sung_at_samples, middle_samples)) + shift
+    first = min(max(centre - n_tokens // 2, 0), length - n_tokens)
+    return np.arange(first, first + n_tokens, dtype=np.int64)
+
+
 def window_tokens(full_tokens: Sequence[int], indices: Ints) -> Ints:
     """The lyric tokens at `indices` [n_tokens]; 0 at padding."""
     padded = np.array([*full_tokens, UNKNOWN], dtype=np.int64)
@@ -316,13 +332,19 @@ class LabelBatch:
 
     y: Ints
     full_tokens: tuple[tuple[int, ...], ...]
+    sung_at_samples: NDArray[np.float64] | None = None
+    """Array[characters], the same for all rows: when each is sung, from the sample that `at` calls
+    0. None leaves it to the share of the song, as in the original."""
 
     @classmethod
-    def of(cls, labels: Sequence[Label]) -> LabelBatch:
-        return cls(np.stack([lb.y for lb in labels]), tuple(lb.full_tokens for lb in labels))
+    def of(
+        cls, labels: Sequence[Label], sung_at_samples: NDArray[np.float64] | None = None
+    ) -> LabelBatch:
+        tokens = tuple(lb.full_tokens for lb in labels)
+        return cls(np.stack([lb.y for lb in labels]), tokens, sung_at_samples)
 
     def rows(self, rows: slice) -> LabelBatch:
-        return LabelBatch(self.y[rows], self.full_tokens[rows])
+        return LabelBatch(self.y[rows], self.full_tokens[rows], self.sung_at_samples)
 
     def at(self, start_samples: int, window_samples: int, n_tokens: int) -> tuple[Ints, Ints]:
         """The labels of a window `start_samples` further on, as the original moves them.
@@ -335,14 +357,18 @@ class LabelBatch:
         indices = np.empty((len(y), n_tokens), dtype=np.int64)
         if n_tokens:
             for row, full in enumerate(self.full_tokens):
-                indices[row] = lyric_window(
-                    len(full),
-                    n_tokens,
-                    total_samples=int(y[row, 0]),
-                    offset_samples=int(y[row, 1]),
-                    window_samples=window_samples,
-                    precision="float32",
-                )
+                if self.sung_at_samples is not None:
+                    middle = start_samples + window_samples / 2
+                    indices[row] = sung_window(self.sung_at_samples, n_tokens, middle)
+                else:
+                    indices[row] = lyric_window(
+                        len(full),
+                        n_tokens,
+                        total_samples=int(y[row, 0]),
+                        offset_samples=int(y[row, 1]),
+                        window_samples=window_samples,
+                        precision="float32",
+                    )
                 y[row, -n_tokens:] = window_tokens(full, indices[row])
         return y, indices
 

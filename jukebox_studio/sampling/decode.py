@@ -349,8 +349,10 @@ def window_steps(
     chunk_size: int = 256,
     record_attention_layer: int | None = None,
     style: Tensor | None = None,
-) -> Generator[int, None, Window]:
-    """As `sample_window`, one code at a time: yields how many codes there are, returns the window.
+) -> Generator[Tensor, None, Window]:
+    """As `sample_window`, one code at a time: yields the codes so far, returns the window.
+
+    What is yielded is a view, Tensor[B, codes so far], of what goes on being filled.
 
     So that a long render can tell how far it is, and be left between two codes.
     """
@@ -381,7 +383,7 @@ def window_steps(
     for position in range(given, total):
         last = pick(decoder.step(last), position)
         codes[:, position] = (last - shift).clamp(min=0)
-        yield position + 1
+        yield codes[:, : position + 1]
     attention = None
     if record_attention_layer is not None:
         first = config.sequence_length - config.n_ctx

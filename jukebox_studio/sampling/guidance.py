@@ -7,7 +7,7 @@ the order given. Without any, what is drawn from are the model's own logits, to 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -26,6 +26,9 @@ class Shaper(Protocol):
     def __call__(self, logits: Tensor, position: int) -> Tensor:
         """Tensor[B, V], position of the code in the song -> Tensor[B, V]; the input is kept."""
 
+    def of_rows(self, rows: slice) -> Shaper:
+        """The same for a part of the batch."""
+
 
 @dataclass(frozen=True)
 class Ban:
@@ -36,6 +39,9 @@ class Ban:
 
     def __call__(self, logits: Tensor, position: int) -> Tensor:
         return logits.index_fill(1, self.ids, -torch.inf)
+
+    def of_rows(self, rows: slice) -> Ban:
+        return self
 
 
 @dataclass(frozen=True)
@@ -51,23 +57,29 @@ class Keep:
     distances: Tensor
     """Tensor[V, V], see `code_distances`"""
     strength: Tensor
-    """float Tensor[T]; zero at positions that are free"""
+    """float Tensor[B, T], one row for each of the batch; zero at positions that are free"""
     first_id: int = 0
     """Where codes start in the vocabulary; lyrics come before them in merged models."""
 
     def __call__(self, logits: Tensor, position: int) -> Tensor:
         if position >= len(self.original):
             return logits
-        strength, kept = float(self.strength[position]), int(self.original[position])
-        if strength == 0.0:
+        strength = self.strength[:, position]
+        if not bool(strength.any()):
             return logits
-        if strength == torch.inf:
-            only = torch.full_like(logits, -torch.inf)
-            only[:, self.first_id + kept] = 0.0
-            return only
+        kept = int(self.original[position])
         shaped = logits.clone()
-        shaped[:, self.first_id :] -= strength * self.distances[kept]
+        # Not infinity times a distance of zero, which is no number.
+        finite = strength.nan_to_num(posinf=0.0)[:, None]
+        shaped[:, self.first_id :] -= finite * self.distances[kept]
+        held = strength == torch.inf
+        if bool(held.any()):
+            shaped[held] = -torch.inf
+            shaped[held, self.first_id + kept] = 0.0
         return shaped
+
+    def of_rows(self, rows: slice) -> Keep:
+        return replace(self, strength=self.strength[rows])
 
 
 def code_distances(codebook: Tensor) -> Tensor:

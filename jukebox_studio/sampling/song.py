@@ -52,6 +52,11 @@ class Progress:
     level: int
     done: int
     total: int
+    rows: slice
+    """Of the batch, that are being sampled now."""
+    window: Window
+    codes: Tensor
+    """int64 Tensor[rows, codes of the window so far, those given included]: a view that lives on"""
 
 
 FEWEST_ROWS = 4
@@ -119,7 +124,8 @@ def drawn(
             top_k=shape.top_k,
             top_p=shape.top_p,
         )
-        return shaped_pick(pick, (shapers or {}).get(level, ()), window.start)
+        of_rows = [shaper.of_rows(rows) for shaper in (shapers or {}).get(level, ())]
+        return shaped_pick(pick, of_rows, window.start)
 
     return picks
 
@@ -275,9 +281,9 @@ def sample_windows(
                 except StopIteration as finished:
                     made.append(finished.value.codes[:count, window.primed :])
                     break
-                done += count * (now - there)
-                there = now
-                yield Progress(prior.config.level, done, total)
+                done += count * (now.shape[1] - there)
+                there = now.shape[1]
+                yield Progress(prior.config.level, done, total, rows, window, now[:count])
         codes = torch.cat([codes, torch.cat(made)], dim=1)
     return codes
 
@@ -368,12 +374,12 @@ def _device(prior: Prior) -> torch.device:
 
 def align_lyrics(
     prior: Prior, codes: Tensor, labels: LabelBatch, settings: LevelSettings
-) -> Generator[Progress, None, list[NDArray[np.float32]]]:
+) -> Generator[tuple[int, int], None, list[NDArray[np.float32]]]:
     """Which character of the lyrics is sung at which code (paper, section 5.3).
 
     codes: Tensor[B, T] of the prior's level. Returns for each row float32 [T, characters]: the
     attention of the model's alignment head, window by window. Where windows overlap the earlier one
-    counts, which has heard more of what leads there.
+    counts, which has heard more of what leads there. Yields windows done, and in all.
 
     Raises ValueError for a model without an alignment head.
     """
@@ -400,5 +406,5 @@ def align_lyrics(
             )[lyrics.alignment_layer]
             # [1, heads, n_ctx, N] -> [n_ctx, N]
             sung[row][window, indices[row]] = weights[0, lyrics.alignment_head].float().cpu()
-        yield Progress(config.level, number * config.n_ctx, len(starts) * config.n_ctx)
+        yield number, len(starts)
     return [table[:length, :-1] for table in sung]

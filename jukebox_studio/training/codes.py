@@ -23,7 +23,9 @@ from jukebox_studio.model.labels import (
     fit_timing,
     normalize_artist,
     normalize_genre,
+    sung_window,
     tokenize,
+    window_tokens,
 )
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.training.data import Sound, Track, artist_weights, save_array
@@ -135,11 +137,6 @@ class SungText:
             return cls(tokens, None)
         sung = np.interp(np.arange(len(tokens)), places, times)
         return cls(tokens, np.maximum.accumulate(sung))
-
-    def centre(self, seconds: float) -> int:
-        """The character sung at a moment, or the next one to be sung."""
-        assert self.sung_at_seconds is not None
-        return int(np.searchsorted(self.sung_at_seconds, seconds))
 
 
 @dataclass(frozen=True)
@@ -261,11 +258,8 @@ class CodeWindows:
         `shift` (-0.5 to 0.5) moves it by up to a quarter of its length: at rendering time nobody
         knows the exact place either.
         """
-        assert self.config.lyrics is not None
-        n_tokens, length = self.config.lyrics.n_tokens, len(text.tokens)
-        if length < n_tokens:
-            return np.concatenate([np.zeros(n_tokens - length, np.int64), text.tokens])
+        assert self.config.lyrics is not None and text.sung_at_seconds is not None
+        n_tokens = self.config.lyrics.n_tokens
         middle = (start_samples + self.config.sample_length / 2) / self.config.sample_rate_hz
-        centre = text.centre(middle) + round(shift * n_tokens / 2)
-        first = min(max(centre - n_tokens // 2, 0), length - n_tokens)
-        return text.tokens[first : first + n_tokens]
+        indices = sung_window(text.sung_at_seconds, n_tokens, middle, round(shift * n_tokens / 2))
+        return window_tokens(tuple(text.tokens.tolist()), indices)

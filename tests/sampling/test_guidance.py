@@ -117,7 +117,7 @@ def test_keep_pulls_towards_the_original_and_at_last_is_it() -> None:
     logits = torch.randn(400, 32)
     shares, nearness = [], []
     for keep in (0.0, 0.25, 0.5, 0.75, 1.0):
-        strength = torch.full((400,), keep_strength(keep))
+        strength = torch.full((1, 400), keep_strength(keep))
         shaper = Keep(original, distances, strength)
         drawn = []
         for at in range(400):
@@ -134,13 +134,16 @@ def test_keep_pulls_towards_the_original_and_at_last_is_it() -> None:
 
 def test_keep_leaves_lyrics_and_what_lies_beyond_alone() -> None:
     shaper = Keep(
-        torch.tensor([1]), code_distances(torch.randn(4, 2)), torch.tensor([2.0]), first_id=3
+        torch.tensor([1]), code_distances(torch.randn(4, 2)), torch.tensor([[2.0], [0.5]]), first_id=3
     )
     logits = torch.randn(2, 7)
     shaped = shaper(logits, 0)
     assert torch.equal(shaped[:, :3], logits[:, :3])
     assert torch.equal(shaped[:, 4], logits[:, 4])
-    assert (shaped[:, [3, 5, 6]] < logits[:, [3, 5, 6]]).all()
+    pull = logits[:, [3, 5, 6]] - shaped[:, [3, 5, 6]]
+    assert (pull > 0).all()
+    assert torch.allclose(pull[0], 4 * pull[1], atol=1e-5)
+    assert torch.equal(shaper.of_rows(slice(1, 2))(logits[1:], 0), shaped[1:])
     assert torch.equal(shaper(logits, 1), logits)
 
 

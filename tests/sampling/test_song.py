@@ -471,8 +471,8 @@ def test_keep_holds_a_song_to_its_codes(priors, labels) -> None:
     original = torch.randint(0, 12, (40,), generator=torch.Generator().manual_seed(1))
     torch.manual_seed(2)
     distances = code_distances(torch.randn(12, 3))
-    strength = torch.full((40,), torch.inf)
-    strength[10:20] = 0.0
+    strength = torch.full((3, 40), torch.inf)
+    strength[:, 10:20] = 0.0
     made = top_codes(priors, labels, shapers={1: [Keep(original, distances, strength)]})
     free = slice(10, 20)
     kept = torch.ones(40, dtype=torch.bool)

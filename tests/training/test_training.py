@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from jukebox_studio.model.labels import (
     LabelTables,
     detokenize,
     fit_timing,
+    sung_window,
     timing_bins,
 )
 from jukebox_studio.model.load import load_vqvae
@@ -38,6 +40,7 @@ from jukebox_studio.training.data import (
     read_table,
 )
 from jukebox_studio.training.evaluate import evaluate
+from jukebox_studio.training.heard import MelHead, shared_gradient
 from jukebox_studio.training.loop import CHECKPOINT, LoopSettings, averaged_state, read_checkpoint
 from jukebox_studio.training.losses import log_mel_distance, mel_filters, spectral_convergence
 from jukebox_studio.training.ngram import NGram
@@ -180,6 +183,45 @@ def test_a_run_may_begin_with_the_weights_of_another(
             assert torch.equal(value, after[key])
 
 
+def test_codes_may_learn_from_what_is_heard(music: Path, runs: Path, tmp_path: Path) -> None:
+    commands.vqvae(
+        music,
+        tmp_path / "vqvae_level_1",
+        config="tiny",
+        level=1,
+        steps=2,
+        batch=2,
+        crop_codes=128,
+        waveform=0.0,
+        log_mel=1.0,
+        heard=2.0,
+        json_lines=True,
+    )
+    state = averaged_state(tmp_path / "vqvae_level_1" / CHECKPOINT)
+    assert any(key.startswith("head.") for key in state)
+    shutil.copytree(runs / "vqvae_level_0", tmp_path / "vqvae_level_0")
+    commands.assemble_vqvae(TINY_VQVAE, tmp_path)  # the head is left behind
+
+
+def test_the_head_reads_each_code_where_it_sounds() -> None:
+    hop = 64
+    head = MelHead(8, hop, 16_000)
+    audio = torch.zeros(1, 64 * hop, 1)
+    audio[0, 20 * hop + hop // 2] = 1.0
+    target = head.target(audio)
+    assert target.shape == (1, 104, 64)
+    assert target.mean(dim=1)[0].argmax() == 20
+    assert head(torch.randn(2, 8, 64)).shape == (2, 104, 64)
+
+
+def test_a_share_of_the_gradient_goes_on() -> None:
+    vectors = torch.randn(3, requires_grad=True)
+    shared = shared_gradient(vectors, 0.25)
+    assert torch.equal(shared, vectors)
+    shared.sum().backward()
+    assert torch.allclose(vectors.grad, torch.full((3,), 0.25))
+
+
 def test_log_mel_hears_what_is_quiet_and_high() -> None:
     rng = np.random.default_rng(0)
     time = np.arange(8000) / 16_000
@@ -259,8 +301,11 @@ def test_the_lyric_window_is_where_the_words_are_sung(
     assert text is not None
     assert detokenize(text.tokens, "v2") == WORDS
     # "five" is sung from 0.4 to 0.45 s.
-    assert WORDS[text.centre(0.4) :].startswith("five")
-    assert WORDS[text.centre(0.47) :].startswith(" six")
+    assert text.sung_at_seconds is not None
+    for seconds, said in ((0.4, "five"), (0.47, " six")):
+        # A window of two characters around the one that is sung then, or is the next.
+        _, centre = sung_window(text.sung_at_seconds, 2, seconds)
+        assert WORDS[centre:].startswith(said)
     windows = CodeWindows([sung], PRIORS["tiny_level_1"], make_tables([sung.track]), 0)
     for batch in windows.even(99, 8):
         for y in batch.y:

@@ -1,0 +1,116 @@
+"""The networks of a bundle in memory, kept between renders so that a warm engine starts at once."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+
+import psutil
+import torch
+
+from jukebox_studio import memory
+from jukebox_studio.bundle import MANIFEST, Bundle, check_usable
+from jukebox_studio.errors import JukeboxError
+from jukebox_studio.model.labels import LabelTables
+from jukebox_studio.model.load import load_prior, load_vqvae
+from jukebox_studio.model.prior import Prior
+from jukebox_studio.model.vqvae import VQVAE
+
+MOST_ROWS = 64
+"""Rows of a batch beyond which a step takes longer for each code again."""
+SPARE_SHARE = 0.2
+"""Of the free memory, left to what a step computes on the way and to everything else."""
+
+
+def bundle_sha256(bundle: Bundle) -> str:
+    """SHA-256 of a bundle's manifest, which holds those of all its files."""
+    return hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest()
+
+
+class Models:
+    """One bundle at a time, each network loaded when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._bundle: Bundle | None = None
+        self._sha256 = ""
+        self._vqvae: VQVAE | None = None
+        self._priors: dict[int, Prior] = {}
+
+    def use(self, bundle: Bundle) -> None:
+        """Make `bundle` the one in memory. JukeboxError where it cannot make music."""
+        found = bundle_sha256(bundle)
+        if self._bundle is not None and found == self._sha256:
+            return
+        check_usable(bundle)
+        self.unload()
+        self._bundle, self._sha256 = bundle, found
+
+    @property
+    def bundle(self) -> Bundle:
+        assert self._bundle is not None
+        return self._bundle
+
+    def has(self, level: int) -> bool:
+        return level in self._priors
+
+    def vqvae(self) -> VQVAE:
+        if self._vqvae is None:
+            self._vqvae = load_vqvae(self.bundle)
+        return self._vqvae
+
+    def prior(self, level: int) -> Prior:
+        if level not in self._priors:
+            self._priors[level] = load_prior(self.bundle, level)
+        return self._priors[level]
+
+    def tables(self, level: int) -> LabelTables | None:
+        """The names that a level's prior knows; None for one without labels."""
+        labels = self.bundle.manifest.priors[level].labels
+        if labels is None:
+            return None
+        return LabelTables.from_file(self.bundle.labels_path(labels.version))
+
+    def make_room(self, level: int, rows: int) -> tuple[int, str]:
+        """How many rows of a level can be sampled at a time, and what had to give for it.
+
+        Follows the memory plan: other levels are dropped first, then rows. JukeboxError where not
+        even the fewest fit.
+        """
+        plan = memory.plan(self.bundle.manifest, "float32")
+        need = next(n for n in plan.levels if n.level == level)
+        note = ""
+        for last_resort in (False, True):
+            free = psutil.virtual_memory().available * (1.0 - SPARE_SHARE)
+            if not self.has(level):
+                free -= need.weights_bytes
+            fit = int(free // max(1, need.cache_bytes))
+            if fit >= min(rows, MOST_ROWS):
+                return min(rows, MOST_ROWS), note
+            if last_resort:
+                break
+            if dropped := [n for n in self._priors if n != level]:
+                for other in dropped:
+                    del self._priors[other]
+                gc.collect()
+                note = (
+                    f"Memory is short: level {dropped[0]} of {self.bundle.manifest.name} makes "
+                    f"room for level {level}."
+                )
+        if fit < 1:
+            needed = memory.size_text(need.weights_bytes + need.cache_bytes)
+            raise JukeboxError(
+                f"Level {level} of {self.bundle.manifest.name} needs {needed} of memory and "
+                f"{memory.size_text(psutil.virtual_memory().available)} are free. Close other "
+                "programs, or choose a smaller model."
+            )
+        return fit, (
+            f"Memory is short: {fit} of {rows} rows are sampled at a time, which takes longer."
+        )
+
+    def unload(self) -> None:
+        """Give the memory back."""
+        self._bundle, self._vqvae, self._sha256 = None, None, ""
+        self._priors.clear()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

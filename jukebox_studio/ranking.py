@@ -1,0 +1,57 @@
+"""How well candidates lead to the music after them: bits of the codes that follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from jukebox_studio.model.labels import LabelBatch
+from jukebox_studio.model.prior import Prior
+from jukebox_studio.operations import AFTER_SHARE
+
+CANDIDATE_STREAMS = 2**17
+"""Between the randomness of a variant's candidates; the first is the variant without any."""
+_ROWS = 4
+
+
+@torch.no_grad()
+def follow_up_bits(
+    prior: Prior, codes: Tensor, ends: Sequence[int], labels: LabelBatch | None
+) -> Tensor:
+    """Mean bits per code after each of `ends`, under the prior: float Tensor[B].
+
+    codes: int64 Tensor[B, T] of the prior's level, complete. The codes looked at are the quarter of
+    a window that follows an end, or what there is; 0 where nothing does.
+    """
+    config = prior.config
+    total = codes.new_zeros(len(codes), dtype=torch.float32)
+    counted = 0
+    for end in ends:
+        count = min(round(AFTER_SHARE * config.n_ctx), codes.shape[1] - end)
+        if count < 1:
+            continue
+        start = max(0, end + count - config.n_ctx)
+        window = codes[:, start : start + config.n_ctx]
+        padded = F.pad(window, (0, config.n_ctx - window.shape[1]))  # the model looks back only
+        y = None
+        if labels is not None:
+            n_tokens = config.lyrics.n_tokens if config.lyrics else 0
+            told, _ = labels.at(start * config.hop_samples, config.sample_length, n_tokens)
+            y = torch.from_numpy(told)
+        for first in range(0, len(codes), _ROWS):
+            rows = slice(first, first + _ROWS)
+            logits = prior(padded[rows], y[rows] if y is not None else None)
+            at = slice(end - start, end - start + count)
+            shift = config.merged_lyrics.vocabulary_size if config.merged_lyrics else 0
+            lyrics = config.merged_lyrics.n_tokens if config.merged_lyrics else 0
+            spoken = logits[:, lyrics:][:, at].float()
+            nats = F.cross_entropy(
+                spoken.flatten(0, 1), (padded[rows][:, at] + shift).flatten(), reduction="none"
+            )
+            total[rows] += nats.view(-1, count).sum(dim=1) / math.log(2)
+        counted += count
+    return total / max(1, counted)

@@ -1,0 +1,282 @@
+"""From codes to the sound of a result: decoded, levelled, widened, joined, to the sample."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jukebox_studio import audio, seam, stereo
+from jukebox_studio.canvas import Canvas
+from jukebox_studio.model.vqvae import VQVAE
+from jukebox_studio.request import Continue, Relyric, Request, Restyle, Span, Vary
+from jukebox_studio.tempo import nearest
+
+TAIL_SECONDS = 10.0
+"""How much of the clip beside a joint is decoded again, to fit loudness and joint to it."""
+HELD_BACK_CODES = 8
+_MOST_STARTS = 640
+"""Samples among which a decoding is begun, so that its ends fall on samples of both rates."""
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A result as it is heard."""
+
+    samples: Samples
+    """[T, C] at the timeline's rate."""
+    gain_db: float
+    """By which the model's sound was brought to the clip's level."""
+    joints: tuple[seam.JointReport, ...]
+    """The end of the clip against what follows it, and at a span's end the other way round."""
+
+
+def sound_of(
+    canvas: Canvas,
+    codes: Tensor,
+    side: Tensor | None,
+    level: int,
+    gain_db: float | None = None,
+    *,
+    length_samples: int | None = None,
+) -> Sound:
+    """What codes int64 Tensor[T] of a level sound like as a result of the canvas' request.
+
+    side: the second bottom codes of a stereo result. gain_db: that of an earlier decoding; None
+    measures it. The same codes and gain give the same samples. length_samples: less than the whole
+    result, while it grows.
+    """
+    request, plan = canvas.request, canvas.plan
+    voice = _Voice(canvas, codes, side, level)
+    if isinstance(request.operation, Continue):
+        length = length_samples or plan.length_samples
+        return _continued(canvas, voice, length, gain_db)
+    if isinstance(request.operation, Restyle):
+        return _restyled(canvas, voice, length_samples or plan.length_samples, gain_db)
+    return _respanned(canvas, voice, gain_db)
+
+
+class _Voice:
+    """Codes that can be heard at any place of the canvas, at the timeline's rate."""
+
+    def __init__(self, canvas: Canvas, codes: Tensor, side: Tensor | None, level: int) -> None:
+        self.canvas, self.codes, self.side, self.level = canvas, codes, side, level
+        self.rate_hz = canvas.clip.timeline_rate_hz
+
+    @property
+    def nyquist_hz(self) -> float:
+        return self.canvas.rate_hz / 2
+
+    def heard(
+        self, at: Fraction, before: int, after: int, clip_tail: Samples | None = None
+    ) -> Samples:
+        """[before + after] or [.., 2] samples around the sample `at` of the canvas.
+
+        Stereo where there is a second render and clip_tail [before, 2] to take its width from.
+        """
+        mid = self._decoded(self.codes, at, before, after)
+        width = self.canvas.request.width
+        if self.side is None or clip_tail is None or not width:
+            return mid
+        second = self._decoded(self.side, at, before, after)
+        return stereo.widened(clip_tail, mid, second, self.rate_hz, width=width)
+
+    def _decoded(self, codes: Tensor, at: Fraction, before: int, after: int) -> Samples:
+        model_rate, rate = self.canvas.rate_hz, self.rate_hz
+        vqvae = self.canvas.models.vqvae()
+        margin = nearest(Fraction(model_rate, 2))  # for the resampler's own reach
+        wanted = math.floor(at - Fraction(before * model_rate, rate)) - margin
+        first = _shared_start(at, max(0, wanted), model_rate, rate)
+        last = math.ceil(at + Fraction(after * model_rate, rate)) + margin
+        decoded = decode_stretch(vqvae, codes, self.level, first, last)
+        made = audio.resample(decoded, model_rate, rate)
+        begin = nearest((at - first) * rate / model_rate) - before
+        if begin < 0:  # the canvas begins in the midst of what is asked for
+            made, begin = np.pad(made, (-begin, 0)), 0
+        missing = begin + before + after - len(made)
+        if missing > 0:
+            made = np.pad(made, (0, missing))
+        return np.ascontiguousarray(made[begin : begin + before + after])
+
+    def known_before(self, at: Fraction, most: int) -> int:
+        """Samples of the timeline's rate before `at` that lie on the canvas, at most `most`."""
+        return max(0, min(most, math.floor(at * self.rate_hz / self.canvas.rate_hz)))
+
+    def known_after(self, at: Fraction, most: int) -> int:
+        """The same after it."""
+        end = len(self.codes) * self.canvas.models.vqvae().config.hop_samples(self.level)
+        return max(0, min(most, math.floor((end - at) * self.rate_hz / self.canvas.rate_hz)))
+
+
+def _shared_start(at: Fraction, latest: int, model_rate: int, rate: int) -> int:
+    """The last sample up to `latest` from which to `at` it is a whole number at the other rate.
+
+    Where there is none, the one that comes nearest.
+    """
+    step = min(model_rate // gcd(model_rate, rate), _MOST_STARTS)
+
+    def off(first: int) -> Fraction:
+        exact = (at - first) * rate / model_rate
+        return abs(exact - nearest(exact))
+
+    return min(range(latest, max(-1, latest - step), -1), key=lambda first: (off(first), -first))
+
+
+@torch.no_grad()
+def decode_stretch(
+    vqvae: VQVAE, codes: Tensor, level: int, start_samples: int, end_samples: int
+) -> Samples:
+    """Audio [end - start] of codes int64 Tensor[T], as if all of them were decoded.
+
+    Less where the codes end before.
+    """
+    hop, halo = vqvae.config.hop_samples(level), vqvae.config.decoder_halo_codes(level)
+    first = max(0, start_samples // hop - halo)
+    last = min(len(codes), -(-end_samples // hop) + halo)
+    decoded = vqvae.decode_chunked(codes[None, first:last], level)[0, :, 0].numpy()
+    return decoded[start_samples - first * hop : end_samples - first * hop]
+
+
+def _continued(canvas: Canvas, voice: _Voice, length: int, gain_db: float | None) -> Sound:
+    rate, clip, at = voice.rate_hz, canvas.clip, canvas.plan.result_at
+    clip_end = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
+    tail = voice.known_before(at, min(clip_end, round(TAIL_SECONDS * rate)))
+    own = canvas.audio(clip_end - tail, clip_end)
+    heard = voice.heard(at, tail, length, own)
+    if gain_db is None:
+        gain_db = seam.matching_gain_db(own, heard[:tail], rate)
+    made = seam.continue_from(own, heard * _factor(gain_db), rate, treble_to_hz=voice.nyquist_hz)
+    joint = (seam.joint_report(own, made, rate, treble_to_hz=voice.nyquist_hz),) if tail else ()
+    return Sound(_exactly(made, length), gain_db, joint)
+
+
+def _restyled(canvas: Canvas, voice: _Voice, length: int, gain_db: float | None) -> Sound:
+    rate, clip = voice.rate_hz, canvas.clip
+    own = canvas.audio(0, nearest(Fraction(clip.length_samples * rate, clip.rate_hz)))
+    heard = voice.heard(canvas.plan.result_at, 0, length)
+    if voice.side is not None and canvas.request.width:
+        second = voice._decoded(voice.side, canvas.plan.result_at, 0, length)
+        heard = _as_wide_as(own, heard, second, rate, canvas.request.width)
+    if gain_db is None:
+        gain_db = seam.matching_gain_db(own, heard, rate)
+    made = heard * _factor(gain_db)
+    if made.ndim == 1:
+        made = np.repeat(made[:, None], canvas.channels, axis=1)
+    return Sound(_exactly(made, length), gain_db, ())
+
+
+def _as_wide_as(own: Samples, mid: Samples, second: Samples, rate_hz: int, width: float) -> Samples:
+    """The middle made as wide as the whole clip."""
+    wanted = stereo.side_to_mid_db(own, rate_hz) + 20 * math.log10(width)
+    side = stereo.shaped_side(stereo.raw_side(mid, second, rate_hz), mid, wanted, rate_hz)
+    return stereo.from_mid_side(mid, side)
+
+
+def _respanned(canvas: Canvas, voice: _Voice, gain_db: float | None) -> Sound:
+    rate, plan = voice.rate_hz, canvas.plan
+    made = canvas.audio(0, plan.length_samples).copy()
+    joints: list[seam.JointReport] = []
+    most = round(TAIL_SECONDS * rate)
+    for start, end in spans_at_rate(canvas.request, rate, plan.length_samples):
+        at = plan.clip_at + Fraction(start * canvas.rate_hz, rate)
+        before = min(start, voice.known_before(at, most))
+        after = min(
+            plan.length_samples - end,
+            voice.known_after(at + Fraction((end - start) * canvas.rate_hz, rate), most),
+        )
+        own_before, own_after = made[start - before : start], made[end : end + after]
+        beside = own_before if before else own_after[::-1]
+        heard = voice.heard(at, before, end - start + after, own_before if before else None)
+        if gain_db is None:
+            outside = np.r_[0:before, before + end - start : len(heard)]
+            own = np.concatenate([own_before, own_after])
+            gain_db = seam.matching_gain_db(own, heard[outside], rate) if len(own) else 0.0
+        span = seam.replace_span(
+            own_before,
+            heard * _factor(gain_db),
+            own_after,
+            rate,
+            treble_to_hz=voice.nyquist_hz,
+        )
+        span = _exactly(span, end - start)
+        made[start:end] = span
+        top = voice.nyquist_hz
+        if before:
+            joints.append(seam.joint_report(beside, span, rate, treble_to_hz=top))
+        if after:
+            joints.append(seam.joint_report(own_after[::-1], span[::-1], rate, treble_to_hz=top))
+    return Sound(made, gain_db or 0.0, tuple(joints))
+
+
+def spans_at_rate(request: Request, rate_hz: int, length_samples: int) -> list[tuple[int, int]]:
+    """The spans of a vary or relyric in samples of the result."""
+    operation = request.operation
+    spans: tuple[Span, ...] = ()
+    if isinstance(operation, Vary):
+        spans = operation.spans
+    elif isinstance(operation, Relyric):
+        spans = (operation.span,)
+    return [
+        (
+            nearest(Fraction(span.start_samples * rate_hz, request.clip.rate_hz)),
+            min(
+                nearest(Fraction(span.end_samples * rate_hz, request.clip.rate_hz)),
+                length_samples,
+            ),
+        )
+        for span in spans
+    ]
+
+
+class GrowingPreview:
+    """The sound of a variant's top level while it is sampled.
+
+    What was given once does not change: a few codes at the growing end are held back, since what
+    comes after them still changes their sound.
+    """
+
+    def __init__(self, canvas: Canvas) -> None:
+        self._canvas = canvas
+        self._gain_db: float | None = None
+        self.samples: Samples = np.zeros((0, canvas.channels), np.float32)
+
+    def grow(self, codes: Tensor, level: int) -> bool:
+        """Decode what int64 Tensor[T] of the canvas adds; whether it was anything."""
+        canvas = self._canvas
+        rate, plan = canvas.clip.timeline_rate_hz, canvas.plan
+        hop = canvas.models.vqvae().config.hop_samples(level)
+        whole = len(codes) * hop >= plan.needed_samples
+        known = (len(codes) - (0 if whole else HELD_BACK_CODES)) * hop
+        length = math.floor((known - plan.result_at) * rate / canvas.rate_hz)
+        length = min(plan.length_samples, length)
+        done = len(self.samples)
+        if length <= done:
+            return False
+        if not done:
+            first = sound_of(canvas, codes, None, level, length_samples=length)
+            self._gain_db, self.samples = first.gain_db, first.samples
+            return True
+        at = plan.result_at + Fraction(done * canvas.rate_hz, rate)
+        added = _Voice(canvas, codes, None, level).heard(at, 0, length - done)
+        added = added * _factor(self._gain_db or 0.0)
+        over = np.repeat(added[:, None], canvas.channels, axis=1)
+        self.samples = np.concatenate([self.samples, over])
+        return True
+
+
+def _factor(gain_db: float) -> np.float32:
+    return np.float32(10 ** (gain_db / 20))
+
+
+def _exactly(made: Samples, length: int) -> Samples:
+    if len(made) != length:
+        raise AssertionError(f"{len(made)} samples were made, {length} planned.")
+    return made
