@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pythonosc.osc_message import OscMessage, ParseError
-from pythonosc.osc_message_builder import BuildError, OscMessageBuilder
+from pythonosc.parsing.osc_types import (
+    BuildError,
+    write_double,
+    write_float,
+    write_int,
+    write_int64,
+    write_string,
+)
 
 from bridge.protocol import (
     LARGEST_DATAGRAM_BYTES,
@@ -20,7 +29,6 @@ from bridge.protocol import (
     TYPE_TAGS,
     Kind,
     MessageKind,
-    Value,
     Values,
 )
 from jukebox_studio.errors import JukeboxError
@@ -129,6 +137,16 @@ def _text_at(part: bytes, at: int) -> tuple[bytes, int]:
     return part[at:end], after
 
 
+# python-osc's OscMessageBuilder would parse what it has built once more.
+_WRITE: dict[Kind, Callable[[Any], bytes]] = {
+    Kind.TEXT: write_string,
+    Kind.INT: write_int,
+    Kind.LONG: write_int64,
+    Kind.FLOAT: write_float,
+    Kind.DOUBLE: write_double,
+}
+
+
 def build(kind: MessageKind, values: Values) -> bytes:
     """A message of the table as a datagram.
 
@@ -136,12 +154,16 @@ def build(kind: MessageKind, values: Values) -> bytes:
     and where the whole is too long for a datagram.
     """
     checked = kind.check(kind.from_names(values))
-    builder = OscMessageBuilder(kind.address)
-    for argument in kind.arguments:
-        value = checked[argument.name]
-        builder.add_arg(value, _tag(argument.kind, value))
+    tags, content = ",", b""
     try:
-        datagram: bytes = builder.build().dgram
+        for argument in kind.arguments:
+            value = checked[argument.name]
+            if argument.kind is Kind.SWITCH:
+                tags += "T" if value else "F"
+            else:
+                tags += argument.kind.value
+                content += _WRITE[argument.kind](value)
+        datagram = write_string(kind.address) + write_string(tags) + content
     except BuildError as error:
         raise JukeboxError(f"{kind.address} cannot be sent: {error}.") from error
     if len(datagram) > LARGEST_DATAGRAM_BYTES:
@@ -150,9 +172,3 @@ def build(kind: MessageKind, values: Values) -> bytes:
             f"{LARGEST_DATAGRAM_BYTES:,}; send it through the spool."
         )
     return datagram
-
-
-def _tag(kind: Kind, value: Value) -> str:
-    if kind is Kind.SWITCH:
-        return "T" if value else "F"
-    return str(kind.value)
