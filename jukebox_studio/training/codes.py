@@ -258,7 +258,8 @@ class CodeWindows:
         `shift` (-0.5 to 0.5) moves it by up to a quarter of its length: at rendering time nobody
         knows the exact place either.
         """
-        assert self.config.lyrics is not None and text.sung_at_seconds is not None
+        assert self.config.lyrics is not None
+        assert text.sung_at_seconds is not None
         n_tokens = self.config.lyrics.n_tokens
         middle = (start_samples + self.config.sample_length / 2) / self.config.sample_rate_hz
         indices = sung_window(text.sung_at_seconds, n_tokens, middle, round(shift * n_tokens / 2))

@@ -28,6 +28,7 @@ from jukebox_studio.training.data import (
     decode_tracks,
     read_table,
 )
+from jukebox_studio.training.heard import Heard
 from jukebox_studio.training.loop import (
     CHECKPOINT,
     LoopSettings,
@@ -37,7 +38,7 @@ from jukebox_studio.training.loop import (
 )
 from jukebox_studio.training.losses import LossConfig, bandwidth
 from jukebox_studio.training.prior import PriorTask
-from jukebox_studio.training.vqvae import VQVAETask, trained_parts
+from jukebox_studio.training.vqvae import VQVAETask, load_trained
 
 app = App(name="train", help="Train a VQ-VAE or a prior on a folder of music.")
 
@@ -59,6 +60,9 @@ def vqvae(
     evenness: Share = 1.0,
     log_mel: float = 0.0,
     commit: float = 0.02,
+    waveform: float = 1.0,
+    heard: float = 0.0,
+    decoder_share: Share = 0.1,
     begin_with: Path | None = None,
     precision: Precision = "float32",
     seed: Whole = 0,
@@ -96,6 +100,13 @@ def vqvae(
         Weight of the distance in log mel magnitude; the published loss has none.
     commit
         Weight of the distance between encoder outputs and their codes.
+    waveform
+        Weight of the distance in samples.
+    heard
+        Weight of a head that reads a mel spectrogram from the codes: above 0, the codes learn from
+        it, for a top level that can be predicted.
+    decoder_share
+        With --heard, the share of the decoder's gradient that reaches the codes.
     begin_with
         Folder of a finished run of the same shape, whose averaged weights to begin with.
     precision
@@ -123,11 +134,27 @@ def vqvae(
     codebook.reset_sums = True
     codebook.threshold = min(1.0, 0.1 * batch * crop_codes / shape.codebook_size)
     if begin_with is not None:
-        trained_parts(model, level).load_state_dict(averaged_state(begin_with / CHECKPOINT))
+        load_trained(model, level, averaged_state(begin_with / CHECKPOINT))
         # The moving sums are not shipped; as if each code had been used as often as any.
         codebook.restore(batch * crop_codes, codebook.threshold)
-    losses = LossConfig(log_mel=log_mel, commit=commit)
-    task = VQVAETask(model, level, crops, held_out, scale, losses, batch, precision == "bfloat16")
+    published = LossConfig()
+    losses = LossConfig(
+        log_mel=log_mel,
+        commit=commit,
+        lmix_l2=waveform * published.lmix_l2,
+        lmix_linf=waveform * published.lmix_linf,
+    )
+    task = VQVAETask(
+        model,
+        level,
+        crops,
+        held_out,
+        scale,
+        losses,
+        batch,
+        precision == "bfloat16",
+        heard=Heard(heard, decoder_share) if heard else None,
+    )
     settings = LoopSettings(steps=steps, lr=lr, anneal_share=anneal, ema_decay=0.995)
     _describe(out, {"config": config, "level": level, "batch": batch, "crop_codes": crop_codes})
     _show(train(task, settings, out), json_lines)
@@ -308,7 +335,7 @@ def assemble_vqvae(shape: VQVAEConfig, runs: Path) -> VQVAE:
         if not path.is_file():
             raise JukeboxError(f"{path} is missing; train level {level} of the VQ-VAE first.")
         state = {k: v.half().float() for k, v in averaged_state(path).items()}
-        trained_parts(model, level).load_state_dict(state)
+        load_trained(model, level, state)
         model.codebook(level).restore()
     return model.eval().requires_grad_(False)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from jukebox_studio.model.vqvae import VQVAE, RestartRandomness
 from jukebox_studio.training.data import Crops
+from jukebox_studio.training.heard import Heard, MelHead, shared_gradient
 from jukebox_studio.training.losses import (
     Bandwidth,
     LossConfig,
@@ -44,8 +45,12 @@ def vqvae_loss(
     update_codes: bool = True,
     randomness: Mapping[int, RestartRandomness] | None = None,
     bfloat16: bool = False,
+    head: MelHead | None = None,
+    heard: Heard | None = None,
 ) -> VQVAELoss:
     """The training loss of Tensor[B, T, C], summed over `levels` (default: all).
+
+    With `head` and `heard` the codes learn from what is heard; see heard.py.
 
     Moves the codebooks as a side effect unless `update_codes` is false. `randomness` may give each
     level's codebook its own source of restarts. `bfloat16` runs the convolutions in that format;
@@ -61,7 +66,13 @@ def vqvae_loss(
         quantised[level] = model.codebook(level)(encoded, update_codes, source)
     with half:
         outputs = {
-            level: model.decoders[level](quantised[level].vectors).transpose(1, 2).float()
+            level: model.decoders[level](
+                shared_gradient(quantised[level].vectors, heard.decoder_share)
+                if heard
+                else quantised[level].vectors
+            )
+            .transpose(1, 2)
+            .float()
             for level in chosen
         }
 
@@ -85,6 +96,11 @@ def vqvae_loss(
             distance = log_mel_distance(audio, out, rate_hz, config.multi_stft).mean()
             metrics[f"log_mel_l{level}"] = distance
             log_mel = log_mel + distance
+    mel = zero
+    if head is not None and heard is not None:
+        with half:
+            mel = sum((head.loss(quantised[n].vectors, audio) for n in chosen), zero)
+        metrics["heard_loss"] = mel
     commit = sum((q.commit_loss for q in quantised.values()), zero)
     total = (
         recons
@@ -92,6 +108,7 @@ def vqvae_loss(
         + config.spectral * spec
         + config.multispectral * multispec
         + config.commit * commit
+        + (heard.weight * mel if heard else zero)
     )
 
     with torch.no_grad():
@@ -125,15 +142,20 @@ def optimise(
     return float(norm)
 
 
-def trained_parts(vqvae: VQVAE, level: int) -> nn.ModuleDict:
-    """The autoencoder of one level: all that a run trains and its checkpoint holds."""
-    return nn.ModuleDict(
-        {
-            "encoder": vqvae.encoders[level],
-            "decoder": vqvae.decoders[level],
-            "codebook": vqvae.codebook(level),
-        }
-    )
+def trained_parts(vqvae: VQVAE, level: int, head: MelHead | None = None) -> nn.ModuleDict:
+    """The autoencoder of one level, and its head: what a run trains and its checkpoint holds."""
+    parts = {
+        "encoder": vqvae.encoders[level],
+        "decoder": vqvae.decoders[level],
+        "codebook": vqvae.codebook(level),
+    }
+    return nn.ModuleDict(parts | ({"head": head} if head is not None else {}))
+
+
+def load_trained(vqvae: VQVAE, level: int, state: Mapping[str, Tensor]) -> None:
+    """The autoencoder out of the state of `trained_parts`, whose head has done its work."""
+    kept = {k: v for k, v in state.items() if not k.startswith("head.")}
+    trained_parts(vqvae, level).load_state_dict(kept)
 
 
 class VQVAETask:
@@ -150,10 +172,17 @@ class VQVAETask:
         batch_size: int,
         bfloat16: bool = False,
         validation_batches: int = 8,
+        heard: Heard | None = None,
     ) -> None:
         self.vqvae = vqvae
         self.level = level
-        self.model = trained_parts(vqvae, level)
+        self.heard = heard
+        self.head = None
+        if heard is not None:
+            shape = vqvae.config
+            hop = shape.hop_samples(level)
+            self.head = MelHead(shape.emb_width, hop, shape.sample_rate_hz)
+        self.model = trained_parts(vqvae, level, self.head)
         self.train = train
         self.held_out = held_out
         self.scale = scale
@@ -173,8 +202,12 @@ class VQVAETask:
             self.config,
             levels=[self.level],
             bfloat16=self.bfloat16,
+            head=self.head,
+            heard=self.heard,
         )
-        chosen = ("recons_loss", "multispectral_loss", "fit", "usage", "entropy")
+        chosen = ["recons_loss", "multispectral_loss", "fit", "usage", "entropy"]
+        if self.heard:
+            chosen.append("heard_loss")
         logged = {name: float(out.metrics[name]) for name in chosen}
         return out.total, logged | {"loss": float(out.total.detach())}
 
