@@ -240,12 +240,15 @@ def stretch_to_grid(
     start_seconds: Fraction,
     *,
     wanted_samples: int | None = None,
+    end_stays: bool = False,
     division: int = DIVISION,
 ) -> Samples:
     """Samples [T] or [T, C] with what starts to sound moved onto the song's grid.
 
-    They begin at `start_seconds` of the timeline, and that moment stays. Returns `wanted_samples`
-    of them, or as many as came. A model that plays slow leaves too little, so give more samples
+    They begin at `start_seconds` of the timeline. Their first 20 ms stay as they are, so that a
+    joint that was made there holds; with `end_stays` the last 20 ms too, for a span inside other
+    sound. Returns `wanted_samples` of them, or as many as came: the very array that was given
+    where nothing had to be done. A model that plays slow leaves too little, so give more samples
     than are wanted where there are more: what lacks at the end is made up by stretching.
 
     One steady stretch is tried first, to the tempo (within 8 %) at which the onsets agree best with
@@ -255,7 +258,10 @@ def stretch_to_grid(
     """
     length = len(samples) / rate_hz
     wanted = len(samples) if wanted_samples is None else wanted_samples
-    plain = samples[:wanted] if wanted <= len(samples) else stretch_to(samples, rate_hz, wanted)
+    if wanted < len(samples) and not end_stays:
+        plain = samples[:wanted]
+    else:
+        plain = stretch_to(samples, rate_hz, wanted)
     onsets = onset_seconds(samples, rate_hz)
     if len(onsets) < 2 * FEWEST_ONSETS:
         return plain
@@ -263,8 +269,11 @@ def stretch_to_grid(
     best, least = plain, _error(plain, rate_hz, grid)
     ratio = _steady_ratio(onsets, grid)
     for anchors in ([(0.0, 0.0)], _anchors(onsets, ratio, grid)):
-        moved = _warped(samples, rate_hz, _to_the_end(anchors, ratio, length, wanted / rate_hz))
-        moved = moved[:wanted]
+        ended = _to_the_end(anchors, ratio, length, wanted / rate_hz, end_stays)
+        moved = _begun_as(samples, _warped(samples, rate_hz, ended)[:wanted], rate_hz)
+        if end_stays:
+            backwards = _begun_as(samples[::-1], moved[::-1], rate_hz)
+            moved = np.ascontiguousarray(backwards[::-1])
         error = _error(moved, rate_hz, grid)
         if error < least:
             best, least = moved, error
@@ -325,16 +334,28 @@ def _anchors(onsets: _Floats, ratio: float, grid: _Grid) -> _Anchors:
     return anchors
 
 
-def _to_the_end(anchors: _Anchors, ratio: float, length: float, wanted: float) -> _Anchors:
+def _begun_as(samples: Samples, moved: Samples, rate_hz: int) -> Samples:
+    """`moved` with the first 20 ms of `samples`, and a crossfade as long after them."""
+    fade = min(round(_CROSSFADE_SECONDS * rate_hz), len(moved) // 2, len(samples) // 2)
+    share = np.clip((np.arange(2 * fade) - fade) / max(1, fade), 0, 1)
+    share = share.reshape(-1, *[1] * (samples.ndim - 1)).astype(np.float32)
+    begun = moved.copy()
+    begun[: 2 * fade] = samples[: 2 * fade] * (1 - share) + moved[: 2 * fade] * share
+    return begun
+
+
+def _to_the_end(
+    anchors: _Anchors, ratio: float, length: float, wanted: float, end_stays: bool
+) -> _Anchors:
     """With an end: where the wanted length is reached, or else where the sound ends."""
     kept = [a for a in anchors if a[0] < length - _SHORTEST_PART and a[1] < wanted - _SHORTEST_PART]
     kept = kept or anchors[:1]
     played, reached = kept[-1]
     end = played + (wanted - reached) / ratio
-    if end <= length:
+    if end <= length and not end_stays:
         return [*kept, (end, wanted)]
-    # Too short: the last part is played slower, and what comes before it keeps its place.
-    turn = length - _SHARE_FOR_LACK * (end - length)
+    # The last part is played at another speed, and what comes before it keeps its place.
+    turn = length - _SHARE_FOR_LACK * abs(end - length)
     kept = [a for a in kept if a[0] < turn - _SHORTEST_PART] or anchors[:1]
     played, reached = kept[-1]
     if turn > played + _SHORTEST_PART:

@@ -255,3 +255,21 @@ def test_what_is_on_the_grid_or_has_no_beat_stays() -> None:
     )
     longer = stretch_to_grid(pad, RATE_HZ, song, Fraction(0), wanted_samples=5 * RATE_HZ)
     assert len(longer) == 5 * RATE_HZ
+    assert stretch_to_grid(pad, RATE_HZ, song, Fraction(0)) is pad
+
+
+@pytest.mark.parametrize("ratio", [0.97, 1.03])
+def test_joints_stay_as_they_were_made(ratio: float) -> None:
+    song, start = SongTime.steady(120), Fraction(0)
+    sound = played(song, start, 16, ratio)
+    made = stretch_to_grid(sound, RATE_HZ, song, start, end_stays=True)
+    own = round(0.02 * RATE_HZ)
+    assert made.shape == sound.shape
+    assert np.array_equal(made[:own], sound[:own])
+    assert np.array_equal(made[-own:], sound[-own:])
+    # On the grid but for the end, where the tempo is led back.
+    before = onset_error_seconds(sound, RATE_HZ, song, start).median_seconds
+    after = onset_error_seconds(made, RATE_HZ, song, start).median_seconds
+    assert before is not None
+    assert after is not None
+    assert after < before / 1.5
