@@ -121,7 +121,8 @@ class Session:
         self.interrupted: tuple[int, ...] = ()
         """Jobs that were running when the session was last left: killed, or crashed."""
         if lock:
-            self.interrupted = tuple(job.id for job in self.jobs() if job.state == "running")
+            running = self._connection_rows("SELECT id FROM jobs WHERE state = 'running'")
+            self.interrupted = tuple(row["id"] for row in running)
             self._tidy()
 
     @classmethod

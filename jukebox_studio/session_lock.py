@@ -12,7 +12,6 @@ import psutil
 from filelock import FileLock, Timeout
 
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.files import write_atomically
 
 LOCK_FILE, WRITER_FILE = ".lock", ".writer.json"
 
@@ -89,13 +88,11 @@ class WriterLock:
                 f"The session in {folder} cannot be locked ({error.strerror or error}); open it "
                 "to read only, or move its folder to where you may write."
             ) from error
-        # Beside the lock, since Windows lets nobody read a locked file.
+        # Beside the lock, since Windows lets nobody read a locked file. It only makes a sentence
+        # better, so it is not worth waiting for the disk.
         writer = {"process": os.getpid(), "computer": platform.node()}
-        try:
-            write_atomically(folder / WRITER_FILE, json.dumps(writer).encode())
-        except JukeboxError:
-            self._lock.release()
-            raise
+        with contextlib.suppress(OSError):
+            (folder / WRITER_FILE).write_text(json.dumps(writer), encoding="utf-8")
         self._writer_file = folder / WRITER_FILE
 
     def release(self) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
-from jukebox_studio import audio
 from jukebox_studio.clip import Clip
 from jukebox_studio.session import Session
 from jukebox_studio.session_records import Variant, VariantState
@@ -21,8 +21,8 @@ SONG = SongTime.steady(120)
 
 def sound(path: Path, length_samples: int = 400, seed: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    samples = np.random.default_rng(seed).uniform(-0.5, 0.5, (length_samples, 1))
-    audio.write(path, samples.astype(np.float32), RATE_HZ)
+    samples = np.random.default_rng(seed).uniform(-0.5, 0.5, length_samples)
+    soundfile.write(path, samples, RATE_HZ, subtype="PCM_24")
     return path
 
 
