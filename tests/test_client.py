@@ -6,19 +6,29 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from jukebox_studio import audio
-from jukebox_studio.bundle import open_bundle
-from jukebox_studio.client import EngineClient
-from jukebox_studio.engine import continue_clip
-from jukebox_studio.events import Cancelled, Failed, Finished, Progress, VariantFinished
+from jukebox_studio.client import EngineClient, EngineStopped
+from jukebox_studio.errors import JukeboxError
+from jukebox_studio.events import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Note,
+    Progress,
+    VariantFinished,
+)
 from jukebox_studio.request import ContinueRequest
+from jukebox_studio.worker_link import EngineSettings
 
 
 @pytest.fixture
@@ -35,6 +45,13 @@ def engine() -> Iterator[EngineClient]:
         yield client
 
 
+def rendered_here(model: Path, request: ContinueRequest, out: Path) -> list[np.ndarray]:
+    from jukebox_studio.bundle import open_bundle
+    from jukebox_studio.engine import continue_clip
+
+    return samples_of(list(continue_clip(open_bundle(model), request, out)))
+
+
 def samples_of(events: list[object]) -> list[np.ndarray]:
     return [audio.read(e.audio_path).samples for e in events if isinstance(e, VariantFinished)]
 
@@ -43,7 +60,7 @@ def test_the_client_gives_the_samples_of_the_engine(
     engine: EngineClient, tiny_bundle: Path, clip: Path, tmp_path: Path
 ) -> None:
     request = ContinueRequest(clip, 5000, variants=2, seed=9)
-    here = samples_of(list(continue_clip(open_bundle(tiny_bundle), request, tmp_path / "here")))
+    here = rendered_here(tiny_bundle, request, tmp_path / "here")
     events = list(engine.render(tiny_bundle, request, tmp_path / "there"))
     assert isinstance(events[-1], Finished)
     for a, b in zip(here, samples_of(events), strict=True):
@@ -100,12 +117,158 @@ def test_a_render_that_is_left_does_not_disturb_the_next(
     assert not list((tmp_path / "left").iterdir())
 
 
+# With an engine that plays what it is told: see fake_worker.py ----------------------------------
+
+FAKE = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
+QUICK = EngineSettings(
+    threads=1, heartbeat_seconds=0.05, silent_seconds=2, stuck_seconds=4, cancel_seconds=2
+)
+NO_MODEL = Path("no model")
+
+
+@pytest.fixture
+def fake() -> Iterator[EngineClient]:
+    with EngineClient(settings=QUICK, command=FAKE) as client:
+        yield client
+
+
+def play(client: EngineClient, *acts: tuple[str, Any], out: Path = NO_MODEL) -> Iterator[Event]:
+    return client.render(NO_MODEL, {"play": acts}, out)
+
+
+def is_well(client: EngineClient) -> bool:
+    return list(play(client, ("note", "well"))) == [Note("well"), Finished()]
+
+
+def test_a_render_pauses_and_goes_on(fake: EngineClient) -> None:
+    events = play(fake, ("note", "begun"), ("steps", 30), ("note", "ended"))
+    fake.pause()  # counts although nothing has been asked for yet
+    told: list[Event] = []
+    reader = threading.Thread(target=lambda: told.extend(events))
+    reader.start()
+    reader.join(1.0)  # some heartbeats
+    assert reader.is_alive()
+    assert told == []
+    fake.resume()
+    reader.join(60)
+    assert (told[0], *told[-2:]) == (Note("begun"), Note("ended"), Finished())
+
+
+def test_a_long_pause_is_not_taken_for_a_hanging_worker(fake: EngineClient) -> None:
+    events = play(fake, ("note", "begun"))
+    fake.pause()
+    threading.Timer(QUICK.stuck_seconds + 2, fake.resume).start()
+    assert list(events) == [Note("begun"), Finished()]
+
+
+def test_a_paused_render_is_cancelled(fake: EngineClient) -> None:
+    events = play(fake, ("steps", 10**9))
+    next(events)
+    fake.pause()
+    process = fake.process_id
+    fake.cancel()
+    assert list(events)[-1] == Cancelled()
+    assert is_well(fake)
+    assert fake.process_id == process
+
+
+def test_a_cancelled_step_that_does_not_end_is_killed(fake: EngineClient) -> None:
+    events = play(fake, ("note", "begun"), ("sleep", 3600))
+    next(events)
+    process = fake.process_id
+    fake.cancel()
+    assert list(events) == [Cancelled()]
+    assert is_well(fake)
+    assert fake.process_id != process
+
+
+def test_a_render_after_one_that_was_left_and_hangs_gets_a_new_worker(fake: EngineClient) -> None:
+    left = play(fake, ("note", "begun"), ("sleep", 3600))
+    next(left)
+    left.close()  # type: ignore[attr-defined]
+    assert is_well(fake)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
+def test_a_worker_without_a_sign_of_life_is_ended(fake: EngineClient) -> None:
+    *_, last = play(fake, ("note", "begun"), ("freeze", signal.SIGSTOP))
+    assert isinstance(last, EngineStopped)
+    assert "no sign of life for 2 s" in last.sentence
+    assert "goes on" in last.sentence
+    assert is_well(fake)
+
+
+def test_a_worker_that_only_beats_is_ended(fake: EngineClient) -> None:
+    *_, last = play(fake, ("note", "begun"), ("deadlock", None))
+    assert isinstance(last, EngineStopped)
+    assert "no step further in 4 s" in last.sentence
+    assert is_well(fake)
+
+
+def test_a_worker_that_ends_is_told_with_its_last_words(fake: EngineClient) -> None:
+    *_, last = play(fake, ("exit", 7))
+    assert isinstance(last, EngineStopped)
+    assert "exit code 7" in last.sentence
+    assert "last words" in fake.last_words
+    assert is_well(fake)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_worker_that_the_system_killed_is_told_to_want_less_memory(fake: EngineClient) -> None:
+    *_, last = play(fake, ("kill", signal.SIGKILL))
+    assert isinstance(last, EngineStopped)
+    assert "memory ran out" in last.sentence
+    assert is_well(fake)
+
+
+def test_a_slow_reader_misses_nothing_but_old_progress(fake: EngineClient) -> None:
+    events = play(fake, ("note", "begun"), ("flood", 20_000), ("note", "ended"))
+    assert next(events) == Note("begun")
+    time.sleep(1.0)
+    rest = list(events)
+    assert rest[-3:] == [Progress(0, 20_000, 20_000, 1.0, 1.0), Note("ended"), Finished()]
+    assert len(rest) < 20_000
+
+
+def test_noise_is_no_event(fake: EngineClient) -> None:
+    assert list(play(fake, ("noise", None), ("note", "after"))) == [Note("after"), Finished()]
+
+
+def test_the_model_is_loaded_ahead_and_put_away_when_asked(fake: EngineClient) -> None:
+    fake.unload()  # of nothing: no worker is started for it
+    assert fake.process_id is None
+    fake.warm_up()
+    loaded = [Note(f"loaded {n} times, in 1 threads") for n in (1, 2)]
+    assert next(iter(play(fake, ("loads", None)))) == loaded[0]
+    fake.unload()
+    assert next(iter(play(fake, ("loads", None)))) == loaded[1]
+
+
+def test_a_closed_client_ends_its_render_and_starts_again(fake: EngineClient) -> None:
+    events = play(fake, ("note", "begun"), ("steps", 10**9))
+    next(events)
+    fake.close()
+    assert list(events)[-1] == Cancelled()
+    assert is_well(fake)
+
+
+def test_a_worker_that_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
+    with (
+        EngineClient(command=[str(tmp_path / "no python")]) as client,
+        pytest.raises(JukeboxError, match="could not be started"),
+    ):
+        play(client)
+
+
+# With the real engine -----------------------------------------------------------------------------
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_a_killed_worker_is_told_and_the_job_goes_on(
     tiny_bundle: Path, clip: Path, tmp_path: Path
 ) -> None:
     request = ContinueRequest(clip, 44_100, variants=2, seed=2)
-    whole = samples_of(list(continue_clip(open_bundle(tiny_bundle), request, tmp_path / "whole")))
+    whole = rendered_here(tiny_bundle, request, tmp_path / "whole")
     out, folder = tmp_path / "out", tmp_path / "job"
     with EngineClient(threads=1) as engine:
         events = []
