@@ -37,17 +37,17 @@ _ROUNDS = 4
 def widened(
     clip_tail: Samples, mid: Samples, second: Samples, rate_hz: int, *, width: float = 1.0
 ) -> Samples:
-    """The model's sound in stereo, as wide as the clip in each band; [J + T, 2].
+    """The model's sound over the clip's channels, as wide as the clip in each band; [J + T, C].
 
     clip_tail [J, C]: what the result is joined to; mid [J + T]: the model's version of it, and what
     it made after it; second [J + T]: the same with its lower levels drawn again. Both renders are
     alike up to the joint, so width is matched over the 3 s after it: between the clip's end and
-    there. `width` scales the side: 0 is mono, 1 as wide as the clip. Both channels are the middle
-    where the clip is mono.
+    there. `width` scales the side: 0 is mono, 1 as wide as the clip. All channels are the middle
+    where the clip is mono, or has other than two.
     """
-    joint = len(clip_tail)
-    if clip_tail.shape[1] != 2 or not width or joint == len(mid):
-        return from_mid_side(mid, np.zeros_like(mid))
+    joint, channels = clip_tail.shape
+    if channels != 2 or not width or joint == len(mid):
+        return np.repeat(mid[:, None], channels, axis=1)
     seconds = round(MEASURED_SECONDS * rate_hz)
     wanted = side_to_mid_db(clip_tail[-seconds:], rate_hz) + 20 * math.log10(width)
     side = shaped_side(

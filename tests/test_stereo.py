@@ -97,7 +97,7 @@ def test_a_mono_clip_gets_no_side(channels: int) -> None:
     clip = np.repeat(pink(2, 1)[:, None], channels, axis=1)
     mid = pink(4, 3)
     result = widened(clip, mid, pink(4, 4), RATE_HZ)
-    assert np.array_equal(result, np.stack([mid, mid], axis=1))
+    assert np.array_equal(result, np.stack([mid] * channels, axis=1))
 
 
 def test_a_side_is_never_more_than_the_middle() -> None:
