@@ -495,11 +495,16 @@ class Service:
         try:
             if source is not None:
                 self._transmit(build(kind, values), (source[0], port or source[1]))
-            elif self._spool is not None:
+            elif self._spool is not None and self._reads_the_spool(sender):
                 self._spool.write(sender, kind, values)
         except JukeboxError as error:
             self._count("an answer that cannot be written", source)
             log.debug("%s", error)
+
+    def _reads_the_spool(self, sender: str) -> bool:
+        """Else each name that somebody makes up would get a folder."""
+        state = self._senders.get(sender)
+        return state is not None and state.peer is not None and state.route is None
 
     def _count(self, what: str, source: Address | None) -> None:
         """Something was dropped; logged once, since whoever sends it may send a million."""

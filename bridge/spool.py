@@ -165,12 +165,18 @@ class Spool:
             log.warning("%s cannot be set aside: %s", claimed.name, error)
 
     def _set_aside_what_was_left(self) -> None:
-        """What a killed program had claimed. Younger files may be another program's."""
+        """What a killed program had claimed, and answers that nobody fetched.
+
+        Younger files may be another program's.
+        """
         for claimed in self._claimed.iterdir():
             # Renaming leaves the time of writing, but changes that of the entry.
             if self._wall_clock() - claimed.lstat().st_ctime > LEFT_BEHIND_SECONDS:
                 log.warning("A message was left in the midst of being acted on: %s", claimed.name)
                 self._set_aside(claimed)
+        for folder in self._outbox.glob("to-*"):
+            if self._wall_clock() - folder.lstat().st_mtime > LEFT_BEHIND_SECONDS:
+                self.forget(folder.name.removeprefix("to-"))
 
     # Out -----------------------------------------------------------------------------------------
 

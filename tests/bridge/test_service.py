@@ -400,12 +400,18 @@ def test_the_folder_needs_the_token_too_and_is_answered_there(studio):
     studio.leave("progress", job="j", done=0.5, seconds_left=1)
     studio.service.read_spool()
     assert studio.service.counts == {"no token": 2, "not for the spool": 1}
-    studio.leave("keep", **header, token=TOKEN, amonut=0.5)
+    wrong = {**header, "token": TOKEN, "amonut": 0.5}
+    studio.leave("keep", **wrong)
+    studio.service.read_spool()
+    assert list((studio.spool.folder / "outbox").iterdir()) == [], "nobody said hello"
+    studio.leave("hello", **header, token=TOKEN, **HELLO)
+    studio.service.read_spool()
+    studio.leave("keep", **wrong)
     studio.service.read_spool()
     [answer] = studio.left_for("reaper-1")
     assert answer["arguments"]["code"] == "arguments"
     assert "has no 'amonut'" in answer["arguments"]["sentence"]
-    assert studio.actions.calls == []
+    assert studio.actions.named("keep") == []
 
 
 def test_the_same_number_by_both_ways_acts_once(studio):

@@ -201,6 +201,15 @@ def test_what_a_killed_program_had_claimed_does_not_act_again(spool, tmp_path, c
     assert names(spool.folder / "refused") == [left.name]
 
 
+def test_answers_that_nobody_fetched_do_not_pile_up(spool, tmp_path):
+    path = spool.write("reaper-1", MESSAGES["accepted"], ACCEPTED)
+    now = path.parent.stat().st_mtime
+    Spool(tmp_path / "spool", lambda: now + 10)
+    assert path.exists()
+    Spool(tmp_path / "spool", lambda: now + LEFT_BEHIND_SECONDS + 1)
+    assert not path.parent.exists()
+
+
 def test_what_is_written_is_whole_in_order_and_by_name(spool):
     for sequence in range(12):
         spool.write("reaper-1", MESSAGES["accepted"], ACCEPTED | {"sequence": sequence})
