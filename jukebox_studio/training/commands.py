@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import torch
 from cyclopts import App, Parameter
+from safetensors.torch import load_file
 
 from jukebox_studio.bundle import VQVAE_FILE, Manifest, labels_file, prior_file, write_bundle
 from jukebox_studio.command_types import Positive, Share, Whole
@@ -34,6 +35,7 @@ from jukebox_studio.training.loop import (
     LoopSettings,
     TrainProgress,
     averaged_state,
+    best_state,
     train,
 )
 from jukebox_studio.training.losses import LossConfig, bandwidth
@@ -176,6 +178,8 @@ def prior(
     drop_genres: Share = 0.1,
     drop_lyrics: Share = 0.1,
     minutes_per_artist: float = math.inf,
+    weight_decay: float = 0.0,
+    begin_with: Path | None = None,
     precision: Precision = "float32",
     seed: Whole = 0,
     threads: Positive = 1,
@@ -213,6 +217,10 @@ def prior(
         Chance that a window is told that its words are not known.
     minutes_per_artist
         Learn from at most so much of each artist, which saves encoding the rest.
+    weight_decay
+        Pull of all weights towards zero.
+    begin_with
+        A bundle of the same shape, or the folder of a finished run, whose weights to begin with.
     precision
         Arithmetic of the matrix products.
     seed
@@ -247,9 +255,17 @@ def prior(
     held_out = None
     if coded["validation"]:
         held_out = CodeWindows(coded["validation"], shape, tables, seed)
-    task = PriorTask(Prior(shape), windows, held_out, batch, precision == "bfloat16")
+    model = Prior(shape)
+    if begin_with is not None:
+        _begin(model, shape.level, begin_with)
+    task = PriorTask(model, windows, held_out, batch, precision == "bfloat16")
     settings = LoopSettings(
-        steps=steps, lr=lr, anneal_share=anneal, betas=(0.9, 0.95), ema_decay=0.995
+        steps=steps,
+        lr=lr,
+        anneal_share=anneal,
+        betas=(0.9, 0.95),
+        ema_decay=0.995,
+        weight_decay=weight_decay,
     )
     _describe(out, {"config": config, "level": shape.level, "batch": batch})
     _show(train(task, settings, out), json_lines)
@@ -296,7 +312,7 @@ def bundle(
     def fill(folder: Path) -> Manifest:
         save_weights(folder / VQVAE_FILE, vqvae_model.state_dict(), torch.float16)
         for level in priors:
-            state = averaged_state(runs / f"prior_level_{level}" / CHECKPOINT)
+            state = best_state(runs / f"prior_level_{level}")
             save_weights(folder / prior_file(level), state, torch.float16)
         text = json.dumps(tables.to_json(), indent=1) + "\n"
         (folder / labels_file(tables.version)).write_text(text, encoding="utf-8")
@@ -312,6 +328,18 @@ def bundle(
 
     write_bundle(out, fill, replace=replace)
     print(f"{out} holds the bundle {name}.")
+
+
+def _begin(model: Prior, level: int, folder: Path) -> None:
+    """Put the weights of a bundle or of a run into a new model. The optimiser starts afresh."""
+    bundled = folder / prior_file(level)
+    state = load_file(bundled) if bundled.is_file() else best_state(folder)
+    try:
+        model.load_state_dict({name: value.float() for name, value in state.items()})
+    except RuntimeError as error:
+        raise JukeboxError(
+            f"{folder} holds a prior of another shape than {model.config.name}. ({error})"
+        ) from error
 
 
 def _credit_lines(path: Path) -> tuple[str, ...]:

@@ -5,22 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
+import numpy as np
 import torch
 from cyclopts import Parameter
 from rich.console import Console
+from unidecode import unidecode  # type: ignore[import-untyped]
 
+from jukebox_studio import audio
 from jukebox_studio.bundle import MANIFEST, Bundle, find_bundle
 from jukebox_studio.command_types import Positive, Whole
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
+from jukebox_studio.training.alignment import Aligner
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, encode_tracks
 from jukebox_studio.training.conditions import (
     ConditionsReport,
@@ -30,15 +36,38 @@ from jukebox_studio.training.conditions import (
     measure_conditions,
 )
 from jukebox_studio.training.data import Sound, at_most_per_artist, decode_tracks, read_table
-from jukebox_studio.training.evaluate import LevelPart, evaluate, is_sung
+from jukebox_studio.training.evaluate import NGRAM_ORDERS, LevelPart, evaluate, is_sung
 from jukebox_studio.training.held_out import data_folder, evaluation_cache
 from jukebox_studio.training.kept import Kept, settings_key
+from jukebox_studio.training.lyric_attention import (
+    HeadScore,
+    attention,
+    score_heads,
+    sung_windows,
+)
+from jukebox_studio.training.memorisation import KnownCodes
+from jukebox_studio.training.musicnn import load_musicnn
+from jukebox_studio.training.ngram import NGram
+from jukebox_studio.training.pictures import draw_alignment, draw_continuations
+from jukebox_studio.training.renders import ROWS, Render, Renderer, choose_clips
 from jukebox_studio.training.report import (
     print_bits,
     print_conditions,
+    print_heads,
     print_reconstruction,
+    print_samples,
     to_json,
 )
+from jukebox_studio.training.samples import (
+    KeptEmbedder,
+    Kind,
+    Piece,
+    SamplesReport,
+    elsewhere_of,
+    measure_samples,
+    pieces_of,
+)
+from jukebox_studio.training.voice import VoiceDetector
 
 Part = Literal["reconstruction", "bits", "conditions", "samples", "pictures"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -104,7 +133,9 @@ def evaluate_bundle(
     bundle = find_bundle(model)
     folder = data_folder(bundle, data, told)
     setting = _Setting(bundle, folder, split, minutes_per_artist, cache, told)
-    console = Console(soft_wrap=True, quiet=json_lines)
+    # Into a file or a pipe, tables as wide as they are.
+    width = None if sys.stdout.isatty() else 160
+    console = Console(soft_wrap=True, quiet=json_lines, width=width)
     found: dict[str, Any] = {
         "bundle": bundle.manifest.name,
         "manifest_sha256": setting.manifest_sha256,
@@ -139,6 +170,14 @@ def evaluate_bundle(
         conditions = _conditions(setting, clips)
         found["conditions"] = conditions
         print_conditions(console, conditions)
+    if "samples" in parts:
+        measured = _samples(setting, samples, seconds, seed, out)
+        found["samples"] = measured
+        print_samples(console, measured)
+    if "pictures" in parts:
+        drawn = _pictures(setting, seconds, seed, out)
+        found["pictures"] = drawn
+        print_heads(console, drawn.heads)
     text = json.dumps(to_json(found), ensure_ascii=False)
     if out is not None:
         _make_folder(out)
@@ -224,6 +263,108 @@ def _conditions(setting: _Setting, clips: int) -> ConditionsReport:
             setting.told(f"conditions: window {i + 1} of {len(rows)}")
     kept.write()
     return conditions_report(prior, rows, found, lambda coded: is_sung(coded.track))
+
+
+def _samples(
+    setting: _Setting, count: int, seconds: float, seed: int, out: Path | None
+) -> SamplesReport:
+    manifest = setting.bundle.manifest
+    rate, top = manifest.sample_rate_hz, setting.top
+    hops = {level: manifest.vqvae.hop_samples(level) for level in {0, top}}
+    # What may be missing is asked for first, not after an hour of rendering.
+    voices, aligner = VoiceDetector(), Aligner()
+    weights = setting.given_cache or evaluation_cache()
+    embedder = KeptEmbedder(load_musicnn(weights / "musicnn"), weights / "embeddings")
+    renderer = Renderer(setting.bundle, setting.tables, seed)
+    clips = choose_clips(setting.held_out, count, hops[top], seconds)
+    key = settings_key(
+        folder=setting.folder.resolve(), split=setting.split, n=count, seconds=seconds, seed=seed
+    )
+    folder = setting.kept / f"samples-{key}"
+    renders = []
+    for render in renderer.render(clips, folder / "renders"):
+        renders.append(render)
+        if len(renders) % ROWS == 0:
+            setting.told(f"samples: {len(renders)} of {len(clips)} continuations rendered")
+    setting.told("samples: encoding the training tracks")
+    known = encode_tracks(renderer.vqvae, setting.train, setting.codes_cache, levels=sorted(hops))
+    codes = {level: [np.asarray(t.levels[level]) for t in known] for level in hops}
+    size = manifest.vqvae.codebook_size
+    ngram = NGram(codes[top], size, NGRAM_ORDERS)
+    pieces = list(pieces_of(renders, renderer, setting.coded, ngram))
+    if out is not None:
+        _write_samples(out / "samples", pieces, rate)
+    return measure_samples(
+        pieces,
+        elsewhere_of(clips),
+        rate_hz=rate,
+        hops=hops,
+        embedder=embedder,
+        voices=voices,
+        aligner=aligner,
+        known={level: KnownCodes(tracks, size) for level, tracks in codes.items()},
+        kept=Kept(folder / "heard.json"),
+        told=setting.told,
+    )
+
+
+def _write_samples(out: Path, pieces: list[tuple[Kind, Piece]], rate_hz: int) -> None:
+    """Prompt and continuation, and beside it prompt and what really follows, decoded."""
+    _make_folder(out)
+    for kind, piece in pieces:
+        if kind in ("continuation", "reconstruction"):
+            sound = np.concatenate([piece.clip.prompt, piece.audio])
+            audio.write(out / f"{piece.clip.name}-{kind}.flac", sound, rate_hz, subtype="PCM_16")
+
+
+@dataclass(frozen=True)
+class PicturesReport:
+    files: tuple[Path, ...]
+    heads: tuple[HeadScore, ...]
+    """Every head that looks at words, the best first; none for a bundle without words."""
+
+
+def _pictures(setting: _Setting, seconds: float, seed: int, out: Path | None) -> PicturesReport:
+    folder = out or Path("evaluation")
+    _make_folder(folder)
+    manifest = setting.bundle.manifest
+    rate, top_hop = manifest.sample_rate_hz, manifest.vqvae.hop_samples(setting.top)
+    renderer = Renderer(setting.bundle, setting.tables, seed)
+    artists = sorted({s.track.artist for s in setting.held_out})
+    clips = choose_clips(setting.held_out, 2 * len(artists), top_hop, seconds)
+    key = settings_key(
+        folder=setting.folder.resolve(), split=setting.split, seconds=seconds, seed=seed
+    )
+    files, by_artist = [], dict[str, list[Render]]()
+    for render in renderer.render(clips, setting.kept / f"pictures-{key}"):
+        by_artist.setdefault(render.clip.track.artist, []).append(render)
+    for artist, renders in by_artist.items():
+        rows = []
+        for render in renders:
+            clip = render.clip
+            rows.append((f"track {clip.number}", np.concatenate([clip.prompt, clip.real])))
+            rows.append((f"model {clip.number}", np.concatenate([clip.prompt, render.audio])))
+        path = folder / f"continuations-{_file_name(artist)}.png"
+        joint = renders[0].clip.prompt_samples / rate
+        draw_continuations(path, artist, rows, joint, rate)
+        files.append(path)
+        setting.told(f"pictures: {path}")
+    heads: list[HeadScore] = []
+    prior = renderer.priors[setting.top]
+    if prior.config.lyrics:
+        windows = CodeWindows(setting.coded, prior.config, setting.tables, seed=0)
+        if chosen := sung_windows(windows, 2):
+            heads = score_heads(prior, windows, chosen)
+            window, best = chosen[len(chosen) // 2], heads[0]
+            weights = attention(prior, windows, window)[best.layer][best.head]
+            path = folder / "lyric-alignment.png"
+            draw_alignment(path, window, weights, best, setting.tables.version, top_hop / rate)
+            files.append(path)
+    return PicturesReport(tuple(files), tuple(heads))
+
+
+def _file_name(artist: str) -> str:
+    return "-".join(re.findall(r"[a-z0-9]+", unidecode(artist).lower())) or "unnamed"
 
 
 def _make_folder(out: Path) -> None:

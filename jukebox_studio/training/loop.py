@@ -1,7 +1,8 @@
 """The training loop shared by VQ-VAEs and priors: a generator that knows no screen.
 
 A run lives in a folder: `checkpoint.safetensors` (weights, their moving average, optimiser; enough
-to go on after a kill), `log.jsonl` (a line per report) and TensorBoard's event files.
+to go on after a kill), `best.safetensors` (the averaged weights that did best on held-out music),
+`log.jsonl` (a line per report) and TensorBoard's event files.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from typing import Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.training.adam import JukeboxAdam
 
 CHECKPOINT = "checkpoint.safetensors"
+BEST = "best.safetensors"
 
 
 class Task(Protocol):
@@ -38,7 +40,14 @@ class Task(Protocol):
         """The loss of the batch of a step, differentiable, and what to log of it."""
 
     def validate(self) -> dict[str, float]:
-        """Measures on held-out data, with whatever weights the model has now."""
+        """Measures on held-out data, with whatever weights the model has now.
+
+        The first is the one that the best weights are chosen by; less is better.
+        """
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the weights that measure best are kept beside the last ones."""
 
     def extra_tensors(self) -> dict[str, Tensor]:
         """State that is in no parameter or buffer of the saved model."""
@@ -111,7 +120,10 @@ def train(task: Task, settings: LoopSettings, folder: Path) -> Iterator[TrainPro
                 per_step = (now - mark) / (step - mark_step)
                 if step % settings.validate_every_steps < settings.log_every_steps or last:
                     with run.averaged_weights():
-                        report |= task.validate()
+                        measured = task.validate()
+                        if task.keeps_best:
+                            run.keep_best(folder / BEST, step, measured)
+                    report |= measured
                 log.write(step, report)
                 left = per_step * (settings.steps - step)
                 yield TrainProgress(step, settings.steps, report, per_step, left)
@@ -187,6 +199,21 @@ class _Run:
         save_file(tensors, part, metadata={"step": str(step)})
         os.replace(part, path)
 
+    def keep_best(self, path: Path, step: int, measured: dict[str, float]) -> None:
+        """Keep the weights that the model has now where they measure better than those kept."""
+        if not measured:
+            return
+        name, value = next(iter(measured.items()))
+        if path.is_file():
+            with safe_open(path, framework="pt") as file:
+                before = file.metadata() or {}
+            if value >= float(before[name]):
+                return
+        tensors = {k: v.contiguous().clone() for k, v in self.task.model.state_dict().items()}
+        part = path.with_suffix(".part")
+        save_file(tensors, part, metadata={"step": str(step), name: repr(value)})
+        os.replace(part, path)
+
     def load(self, path: Path) -> int:
         """Step to go on from; 0 without a checkpoint."""
         if not path.is_file():
@@ -230,6 +257,17 @@ def averaged_state(path: Path) -> dict[str, Tensor]:
     state = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
     averages = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
     return state | averages
+
+
+def best_state(folder: Path) -> dict[str, Tensor]:
+    """The state dict to ship of a run: the best on held-out music, or else the averaged one."""
+    path = folder / BEST
+    if not path.is_file():
+        return averaged_state(folder / CHECKPOINT)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise JukeboxError(f"The weights {path} cannot be read: {error}.") from error
 
 
 class _Log:

@@ -45,6 +45,8 @@ class PriorTask:
         batches = self.held_out.even(self.most_windows_per_track, self.batch_size)
         return {"held_out_bits_per_code": mean_bits(self.model, batches, self.bfloat16)}
 
+    keeps_best = True
+
     def extra_tensors(self) -> dict[str, Tensor]:
         return {}
 

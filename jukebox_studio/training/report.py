@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from jukebox_studio.training.averages import GROUPS, Group
+from jukebox_studio.training.averages import GROUPS
 from jukebox_studio.training.conditions import ConditionsReport
 from jukebox_studio.training.evaluate import EvaluationReport, LevelReport, decibels
+from jukebox_studio.training.lyric_attention import HeadScore
+from jukebox_studio.training.samples import KINDS, SUNG_KINDS, SamplesReport
+from jukebox_studio.training.similarity import Discrepancy
 
 PUBLISHED_CONVERGENCE_DB = {8: -23.0, 32: -12.4, 128: -8.3}
 """By hop at 44.1 kHz (paper, table 1)."""
@@ -28,6 +32,8 @@ def to_json(value: Any) -> Any:
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
@@ -162,5 +168,80 @@ def print_conditions(console: Console, report: ConditionsReport) -> None:
     console.print(table(headings, rows, 2))
 
 
-def group_columns(groups: dict[Group, dict[str, float]], key: str) -> list[float | None]:
-    return [groups[group].get(key) for group in GROUPS]
+def print_samples(console: Console, report: SamplesReport) -> None:
+    console.print(f"{report.clips} samples of {report.seconds:.1f} s", style="bold")
+    real = report.real_against_real
+    rows = [("real against real, other places", *_discrepancy(real), *[""] * 6)]
+    for kind, what in KINDS.items():
+        values = report.averages[kind].groups["all"]
+        rows.append(
+            (
+                what,
+                *_discrepancy(report.discrepancies[kind]),
+                number(values.get("loudness_lufs"), ".1f", " LUFS"),
+                number(values.get("silence"), ".1%"),
+                number(values.get("clipped"), ".2%"),
+                number(values.get("top_repeat"), ".2f", " s"),
+                number(values.get("bottom_repeat"), ".3f", " s"),
+                number(report.averages[kind].get("voice", "music"), ".0%"),
+            )
+        )
+    headings = (
+        "of",
+        "MMD",
+        "+-",
+        "loudness",
+        "silent",
+        "clipped",
+        "longest repeat, top",
+        "bottom",
+        "voice in music",
+    )
+    console.print(table(headings, rows))
+    words = []
+    for sung_kind in SUNG_KINDS:
+        values = report.averages[sung_kind].groups["singing"]
+        words.append(
+            (
+                KINDS[sung_kind],
+                share(values.get("voice")),
+                share(values.get("voice_share")),
+                share(values.get("words_pairs")),
+                share(values.get("words_best")),
+                str(report.averages[sung_kind].counts.get("words_best", 0)),
+            )
+        )
+    headings_of_words = (
+        "where words are sung",
+        "a voice is heard",
+        "of the time",
+        "words fit better than shuffled, pairs",
+        "than every of four (chance 20%)",
+        "renders with words",
+    )
+    console.print(table(headings_of_words, words))
+
+
+def _discrepancy(found: Discrepancy | None) -> tuple[str, str]:
+    if found is None:
+        return "-", "-"
+    return number(found.mmd, ".3f"), number(found.spread, ".3f")
+
+
+def print_heads(console: Console, heads: Sequence[HeadScore]) -> None:
+    """The best few of the heads that look at words."""
+    if not heads:
+        console.print("No lyric alignment: the bundle knows no words, or no held-out track has.")
+        return
+    console.print("Heads that follow the words", style="bold")
+    rows = [
+        (
+            f"layer {h.layer}, head {h.head}",
+            share(h.near),
+            share(h.by_chance),
+            number(h.centre_error, ".1f"),
+        )
+        for h in heads[:5]
+    ]
+    headings = ("head", "attention near what is sung", "chance", "centre off by characters")
+    console.print(table(headings, rows))

@@ -226,6 +226,9 @@ class VQVAETask:
             "held_out_log_mel": mel / self.validation_batches,
         }
 
+    # Its codebook moves on its own: an earlier one would not go with what priors have learnt.
+    keeps_best = False
+
     def extra_tensors(self) -> dict[str, Tensor]:
         codebook = self.vqvae.codebook(self.level)
         return {"k_sum": codebook.k_sum, "k_elem": codebook.k_elem}

@@ -41,7 +41,14 @@ from jukebox_studio.training.data import (
 )
 from jukebox_studio.training.evaluate import evaluate
 from jukebox_studio.training.heard import MelHead, shared_gradient
-from jukebox_studio.training.loop import CHECKPOINT, LoopSettings, averaged_state, read_checkpoint
+from jukebox_studio.training.loop import (
+    CHECKPOINT,
+    LoopSettings,
+    averaged_state,
+    best_state,
+    read_checkpoint,
+    train,
+)
 from jukebox_studio.training.losses import log_mel_distance, mel_filters, spectral_convergence
 from jukebox_studio.training.ngram import NGram
 
@@ -181,6 +188,66 @@ def test_a_run_may_begin_with_the_weights_of_another(
     for key, value in before.items():
         if key.startswith(("encoder", "decoder")):
             assert torch.equal(value, after[key])
+
+
+def test_a_prior_may_begin_with_a_run_or_a_bundle(
+    music: Path, runs: Path, bundle: Path, tmp_path: Path
+) -> None:
+    for i, begin in enumerate((runs / "prior_level_1", bundle)):
+        folder = tmp_path / f"tuned-{i}"
+        commands.prior(
+            music,
+            runs,
+            folder,
+            config="tiny_level_1",
+            steps=1,
+            batch=2,
+            begin_with=begin,
+            json_lines=True,
+        )
+        # The first step of the warm-up moves nothing.
+        before = best_state(runs / "prior_level_1")
+        for key, value in averaged_state(folder / CHECKPOINT).items():
+            assert torch.allclose(value, before[key], atol=1e-3)  # the bundle's are float16
+    with pytest.raises(JukeboxError, match="another shape"):
+        commands.prior(
+            music,
+            runs,
+            tmp_path / "wrong",
+            config="tiny_level_0",
+            steps=1,
+            begin_with=runs / "prior_level_1",
+        )
+
+
+def test_the_weights_that_did_best_on_held_out_music_are_kept(tmp_path: Path) -> None:
+    class Falling:
+        """Measures 3, 1, 2: the second is the best."""
+
+        def __init__(self) -> None:
+            self.model = torch.nn.Linear(1, 1)
+            self.keeps_best = True
+            self.measures = iter([3.0, 1.0, 2.0])
+            self.seen: list[float] = []
+
+        def loss(self, step: int) -> tuple[torch.Tensor, dict[str, float]]:
+            return self.model(torch.ones(1, 1)).sum(), {}
+
+        def validate(self) -> dict[str, float]:
+            self.seen.append(float(self.model.weight.item()))
+            return {"measure": next(self.measures)}
+
+        def extra_tensors(self) -> dict[str, torch.Tensor]:
+            return {}
+
+        def restore_extra(self, tensors: dict[str, torch.Tensor]) -> None:
+            pass
+
+    task = Falling()
+    settings = LoopSettings(3, log_every_steps=1, validate_every_steps=1, warmup_steps=0)
+    list(train(task, settings, tmp_path))
+    assert len(set(task.seen)) == 3
+    assert best_state(tmp_path)["weight"].item() == task.seen[1]
 
 
 def test_codes_may_learn_from_what_is_heard(music: Path, runs: Path, tmp_path: Path) -> None:
