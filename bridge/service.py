@@ -30,6 +30,8 @@ MOST_SENDERS = 64
 Address = tuple[str, int]
 """Of a UDP socket: host and port."""
 
+_ACTED = "Acted on a message of %s: %s"
+
 log = logging.getLogger(__name__)
 
 
@@ -316,6 +318,10 @@ class Service:
             # A fault of ours must not end the bridge in the midst of somebody's session.
             log.exception("The message %s could not be acted on", kind.name)
             return self._refuse("failed", "The program made a mistake; its log tells more.")
+        # A DAW tells its transport many times a second.
+        log.log(
+            logging.DEBUG if kind.name == "transport" else logging.INFO, _ACTED, sender, kind.name
+        )
         return _Answer()
 
     def _refuse(self, code: str, sentence: str) -> _Answer:
