@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -125,8 +126,7 @@ def find_rubbish(session: Session) -> Rubbish:
             f"The session in {session.folder} is damaged, so nobody knows which files it needs; "
             "nothing was removed."
         )
-    live = session.files(pruned=False)
-    in_trash = {f"{TRASH}/{relative}" for relative in session.files(pruned=True) - live}
+    live, pruned = session.files(pruned=False), session.files(pruned=True)
     active = {
         f"{folder.relative_to(session.folder).as_posix()}/"
         for job in jobs
@@ -143,7 +143,11 @@ def find_rubbish(session: Session) -> Rubbish:
         is_musicians = os.path.abspath(path) in kept or path.is_relative_to(session.exports_to)
         if relative in live or is_musicians or any(relative.startswith(a) for a in active):
             continue
-        (trash if relative in in_trash else files).append(path)
+        # A file that was in use when it should have moved lies on the other side.
+        home = relative.removeprefix(f"{TRASH}/")
+        if home in live and not (session.folder / home).exists():
+            continue
+        (trash if home in pruned else files).append(path)
     return Rubbish(tuple(files), _size_bytes(files), tuple(trash), _size_bytes(trash), exported)
 
 
@@ -165,10 +169,13 @@ def collect(session: Session, *, trash: bool = False) -> Rubbish:
                 f"{path} could not be removed ({error.strerror or error}); close what uses it, "
                 "and try again."
             ) from error
-    for name in SWEPT:
-        for folder, _, _ in os.walk(session.folder / name, topdown=False):
-            if not os.listdir(folder):
-                os.rmdir(folder)
+    for parent in {path.parent for path in rubbish.files}:
+        folder = parent
+        # Up to the first that is not empty.
+        with contextlib.suppress(OSError):
+            while folder != session.folder:
+                folder.rmdir()
+                folder = folder.parent
     return rubbish
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from session_maker import LATER, WHEN, add_tree, clip_of, sound, state_of
 
 from jukebox_studio import exports
+from jukebox_studio import session as session_module
 from jukebox_studio.clip import Clip
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.exports import ExportName, clean, exports_folder
@@ -143,6 +144,32 @@ def test_only_what_nothing_names_is_rubbish(session: Session, source: Path) -> N
     left = everything(folder) - {p.relative_to(folder).as_posix() for p in musicians}
     assert left == named
     assert check(session) == []
+
+
+def test_a_file_that_could_not_be_moved_is_moved_later(
+    session: Session, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a player holds it open on Windows, or the program is killed before the move."""
+    first, _, _ = add_tree(session, source)
+    trash = session.folder / "trash" / first.audio_path.relative_to(session.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(session_module, "_move", lambda source, target: None)
+        session.prune([first.id], when=WHEN)
+        assert session.variant(first.id).audio_path == first.audio_path
+        assert first.audio_path.is_file()
+        assert first.audio_path in find_rubbish(session).trash
+        assert collect(session).files == ()
+    session.close()
+    with Session.open(session.folder) as again:
+        assert trash.is_file()
+        assert not first.audio_path.exists()
+        with monkeypatch.context() as patch:
+            patch.setattr(session_module, "_move", lambda source, target: None)
+            again.undo()
+            assert collect(again, trash=True).files == ()
+    with Session.open(session.folder) as again:
+        assert first.audio_path.is_file()
+        assert check(again) == []
 
 
 def test_emptying_the_trash_ends_undo(session: Session, source: Path) -> None:
