@@ -21,6 +21,8 @@ app = App(
 app.command("jukebox_studio.operation_commands:continue_clip", name="continue")
 for operation in ("restyle", "relyric", "vary", "upsample"):
     app.command(f"jukebox_studio.operation_commands:{operation}", name=operation)
+app.command("jukebox_studio.queue_command:app", name="queue")
+app.command("jukebox_studio.queue_command:resume", name="resume")
 app.command("jukebox_studio.info_command:info", name="info")
 app.command("jukebox_studio.models_cli:app", name="models")
 app.command("jukebox_studio.session_command:app", name="session")

@@ -269,8 +269,8 @@ def read_queue(folder: Path) -> QueueState:
 @dataclass(frozen=True)
 class _Described:
     request: dict[str, Any]
-    bundle_path: Path
-    out_path: Path
+    model_folder: Path
+    out: Path
 
 
 def job_of_folder(folder: Path) -> Job:
@@ -288,7 +288,7 @@ def job_of_folder(folder: Path) -> Job:
     except (OSError, ValueError) as error:
         raise JukeboxError(f"{path} cannot be read: {error}.") from error
     described = checked(TypeAdapter(_Described), data, f"{path} cannot be read")
-    return Job(described.bundle_path, described.request, described.out_path, folder=folder)
+    return Job(described.model_folder, described.request, described.out, folder=folder)
 
 
 # Running it -------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
-import gc
 import json
 import os
 import shutil
@@ -29,13 +28,16 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Cancelled, Event, Failed, Finished, Note
 from jukebox_studio.worker_link import EngineSettings, Mailbox, event_key
+
+if TYPE_CHECKING:
+    from jukebox_studio.loaded import Models
 
 NICENESS = 5
 """Below the DAW and everything a person waits for."""
@@ -62,8 +64,8 @@ class Engine(Protocol):
 class BundleEngine:
     """Renders on bundles. torch is imported with the first use, not with the process."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
+    def __init__(self) -> None:
+        self._models: Models | None = None
         self._has_told_of_gpu = False
 
     def render(self, job: dict[str, Any]) -> Iterator[Event]:
@@ -81,16 +83,20 @@ class BundleEngine:
         self, model: Path, request: dict[str, Any], out: Path, folder: Path | None
     ) -> Iterator[Event]:
         from jukebox_studio.bundle import open_bundle
-        from jukebox_studio.engine import continue_clip
+        from jukebox_studio.engine import render
+        from jukebox_studio.loaded import Models
         from jukebox_studio.request import request_from_json
 
-        return continue_clip(open_bundle(model), request_from_json(request), out, folder)
+        asked = request_from_json(request)
+        self._models = self._models or Models()
+        return render(open_bundle(model), asked, out, folder, self._models)
 
     def warm_up(self) -> None:
         import jukebox_studio.engine  # noqa: F401
 
     def unload(self) -> None:
-        gc.collect()
+        if self._models is not None:
+            self._models.unload()
 
 
 class Worker:
@@ -355,7 +361,7 @@ def settings_from_arguments(arguments: list[str]) -> EngineSettings:
 def main() -> None:
     """`python -m jukebox_studio.worker SETTINGS`"""
     settings = settings_from_arguments(sys.argv[1:])
-    serve(BundleEngine(settings.threads), settings)
+    serve(BundleEngine(), settings)
 
 
 if __name__ == "__main__":

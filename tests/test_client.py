@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from jukebox_studio import audio
 from jukebox_studio.client import EngineClient, EngineStopped
+from jukebox_studio.clip import Clip
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import (
     Cancelled,
@@ -27,7 +29,8 @@ from jukebox_studio.events import (
     Progress,
     VariantFinished,
 )
-from jukebox_studio.request import ContinueRequest
+from jukebox_studio.request import Continue, Request
+from jukebox_studio.tempo import SongTime
 from jukebox_studio.worker_link import EngineSettings
 
 
@@ -39,17 +42,22 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
+def asking(path: Path, seconds: float, variants: int = 1, seed: int = 0) -> Request:
+    clip = Clip(path, 0, 22_050, 44_100, SongTime.steady(120), 44_100)
+    return Request(clip, Continue(seconds, "seconds"), variants=variants, seed=seed)
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[EngineClient]:
     with EngineClient(threads=1) as client:
         yield client
 
 
-def rendered_here(model: Path, request: ContinueRequest, out: Path) -> list[np.ndarray]:
+def rendered_here(model: Path, request: Request, out: Path) -> list[np.ndarray]:
     from jukebox_studio.bundle import open_bundle
-    from jukebox_studio.engine import continue_clip
+    from jukebox_studio.engine import render
 
-    return samples_of(list(continue_clip(open_bundle(model), request, out)))
+    return samples_of(list(render(open_bundle(model), request, out)))
 
 
 def samples_of(events: list[object]) -> list[np.ndarray]:
@@ -59,7 +67,7 @@ def samples_of(events: list[object]) -> list[np.ndarray]:
 def test_the_client_gives_the_samples_of_the_engine(
     engine: EngineClient, tiny_bundle: Path, clip: Path, tmp_path: Path
 ) -> None:
-    request = ContinueRequest(clip, 5000, variants=2, seed=9)
+    request = asking(clip, 0.1, variants=2, seed=9)
     here = rendered_here(tiny_bundle, request, tmp_path / "here")
     events = list(engine.render(tiny_bundle, request, tmp_path / "there"))
     assert isinstance(events[-1], Finished)
@@ -70,7 +78,7 @@ def test_the_client_gives_the_samples_of_the_engine(
 def test_one_process_serves_many_renders(
     engine: EngineClient, tiny_bundle: Path, clip: Path, tmp_path: Path
 ) -> None:
-    request = ContinueRequest(clip, 500, variants=1)
+    request = asking(clip, 0.02)
     list(engine.render(tiny_bundle, request, tmp_path / "out"))
     first = engine.process_id
     assert isinstance(list(engine.render(tiny_bundle, request, tmp_path / "out"))[-1], Finished)
@@ -80,16 +88,16 @@ def test_one_process_serves_many_renders(
 def test_bad_input_is_one_sentence_and_the_next_job_is_fine(
     engine: EngineClient, tiny_bundle: Path, clip: Path, tmp_path: Path
 ) -> None:
-    missing = ContinueRequest(tmp_path / "gone.wav", 500)
+    missing = asking(tmp_path / "gone.wav", 0.02)
     (failed,) = engine.render(tiny_bundle, missing, tmp_path / "out")
     assert isinstance(failed, Failed)
     assert "gone.wav" in failed.sentence
-    events = list(engine.render(tiny_bundle, ContinueRequest(clip, 500), tmp_path / "out"))
+    events = list(engine.render(tiny_bundle, asking(clip, 0.02), tmp_path / "out"))
     assert isinstance(events[-1], Finished)
 
 
-def long_request(clip: Path) -> ContinueRequest:
-    return ContinueRequest(clip, 44_100 * 20, variants=4, seed=2)
+def long_request(clip: Path) -> Request:
+    return asking(clip, 20.0, variants=4, seed=2)
 
 
 def test_a_render_is_cancelled(
@@ -110,7 +118,7 @@ def test_a_render_that_is_left_does_not_disturb_the_next(
     left = engine.render(tiny_bundle, long_request(clip), tmp_path / "left")
     next(e for e in left if isinstance(e, Progress))
     left.close()  # type: ignore[attr-defined]
-    request = ContinueRequest(clip, 500, variants=1)
+    request = asking(clip, 0.02)
     events = list(engine.render(tiny_bundle, request, tmp_path / "next"))
     assert isinstance(events[-1], Finished)
     assert len(samples_of(events)) == 1
@@ -267,7 +275,7 @@ def test_a_worker_that_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
 def test_a_killed_worker_is_told_and_the_job_goes_on(
     tiny_bundle: Path, clip: Path, tmp_path: Path
 ) -> None:
-    request = ContinueRequest(clip, 44_100, variants=2, seed=2)
+    request = asking(clip, 1.0, variants=2, seed=2)
     whole = rendered_here(tiny_bundle, request, tmp_path / "whole")
     out, folder = tmp_path / "out", tmp_path / "job"
     with EngineClient(threads=1) as engine:
@@ -287,18 +295,18 @@ def test_a_killed_worker_is_told_and_the_job_goes_on(
 def test_the_worker_ends_with_its_client(tiny_bundle: Path, clip: Path, tmp_path: Path) -> None:
     """Also where the client has no time to say so."""
     code = (
-        "import os, sys\n"
+        "import json, os, sys\n"
         "from pathlib import Path\n"
         "from jukebox_studio.client import EngineClient\n"
-        "from jukebox_studio.request import ContinueRequest\n"
         "engine = EngineClient(1)\n"
-        "model, clip, out = map(Path, sys.argv[1:])\n"
-        "list(engine.render(model, ContinueRequest(clip, 500, variants=1), out))\n"
+        "model, out = map(Path, sys.argv[1:3])\n"
+        "list(engine.render(model, json.loads(sys.argv[3]), out))\n"
         "assert 'torch' not in sys.modules\n"
         "print(engine.process_id, flush=True)\n"
         "os._exit(0)\n"
     )
-    arguments = [str(a) for a in (tiny_bundle, clip, tmp_path / "out")]
+    request = json.dumps(asking(clip, 0.02).to_json())
+    arguments = [str(tiny_bundle), str(tmp_path / "out"), request]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )

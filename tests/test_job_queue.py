@@ -396,11 +396,11 @@ def test_a_state_survives_its_json(model: Path) -> None:
 def test_a_job_is_read_back_from_its_folder(tmp_path: Path) -> None:
     with pytest.raises(JukeboxError, match="holds no job"):
         job_of_folder(tmp_path)
-    described = {"request": {"version": 1}, "bundle_path": "m", "out_path": "o", "more": 1}
+    described = {"request": {"version": 1}, "model_folder": "m", "out": "o", "more": 1}
     (tmp_path / "job.json").write_text(json.dumps(described), encoding="utf-8")
     read = job_of_folder(tmp_path)
     assert (read.model, read.out, read.folder) == (Path("m"), Path("o"), tmp_path)
     assert read.request == {"version": 1}
     (tmp_path / "job.json").write_text('{"request": {}}', encoding="utf-8")
-    with pytest.raises(JukeboxError, match="bundle_path"):
+    with pytest.raises(JukeboxError, match="model_folder"):
         job_of_folder(tmp_path)

@@ -290,7 +290,7 @@ def test_two_workers_do_not_work_in_one_job_folder(
     monkeypatch.setattr(worker, "LOCK_SECONDS", 0.05)
     folder = tmp_path / "job é"
     job = {"model": "m", "out": "o", "request": {}, "folder": str(folder)}
-    engine = TwoNotes(1)
+    engine = TwoNotes()
     assert list(engine.render(job)) == [Note("A GPU lies idle."), Note("one"), Note("two")]
     with FileLock(folder / worker.LOCK_FILE), pytest.raises(JukeboxError, match="Another program"):
         list(engine.render(job))
