@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from real_programs import jack_server, needed, running
@@ -109,4 +112,98 @@ def test_jack_midi_clock_gives_tempo_and_place(jack: dict[str, str]) -> None:
         assert listener.transport.state(time.monotonic()).lost is None
     listener.listen(lambda: not listener.inputs.names, 10)
     assert listener.transport.state(time.monotonic()).source is None
+    listener.inputs.close()
+
+
+# Ardour without a screen -------------------------------------------------------------------------
+
+ARDOUR = Path("/usr/lib/ardour7")
+SESSION = """
+local session = create_session("FOLDER", "clock", 48000)
+local map = Temporal.TempoMap.write_copy()
+map:set_tempo(Temporal.Tempo(133, 133, 4), Temporal.timepos_t(0))
+Temporal.TempoMap.update(map)
+map = nil
+session:save_state("")
+close_session()
+quit()
+"""
+CONFIGURATION = """<?xml version="1.0" encoding="UTF-8"?>
+<Ardour>
+  <Config>
+    <Option name="send-midi-clock" value="1"/>
+    <Option name="osc-port" value="PORT"/>
+  </Config>
+  <ControlProtocols>
+    <Protocol name="Open Sound Control (OSC)" active="1" remote-port="8000"/>
+  </ControlProtocols>
+</Ardour>
+"""
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def send_osc(port: int, address: str, *values: int) -> None:
+    def text(content: str) -> bytes:
+        return content.encode() + bytes(4 - len(content) % 4)
+
+    packet = text(address) + text("," + "i" * len(values))
+    packet += b"".join(struct.pack(">i", value) for value in values)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(packet, ("127.0.0.1", port))
+
+
+@pytest.mark.daw
+def test_the_clock_of_ardour_7_3(jack: dict[str, str], tmp_path: Path) -> None:
+    needed("ardour7-lua", package="ardour")
+    programs = sorted(ARDOUR.glob("hardour-7.3*"))
+    if not programs:
+        pytest.skip("this is not Ardour 7.3")
+    osc_port = free_port()
+    folder = tmp_path / ".config" / "ardour7"
+    folder.mkdir(parents=True)
+    (folder / ".a7").touch()
+    (folder / "config").write_text(CONFIGURATION.replace("PORT", str(osc_port)), encoding="utf-8")
+    script = tmp_path / "session.lua"
+    script.write_text(SESSION.replace("FOLDER", str(tmp_path / "clock")), encoding="utf-8")
+    environment = jack | {
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path / ".config"),
+        "ARDOUR_DATA_PATH": "/usr/share/ardour7",
+        "ARDOUR_CONFIG_PATH": "/etc/ardour7",
+        "ARDOUR_DLL_PATH": str(ARDOUR),
+        "LD_LIBRARY_PATH": str(ARDOUR),
+    }
+    with running("ardour7-lua", str(script), environment=environment) as maker:
+        maker.wait(60)
+
+    listener = Listener()
+    listener.transport.midi.sent_by("Ardour", programs[0].name.removeprefix("hardour-"))
+    hardour = (str(programs[0]), str(tmp_path / "clock"), "clock")
+    with running(*hardour, environment=environment):
+        listener.listen(lambda: any("Clock" in name for name in listener.inputs.names), 60)
+        # Its OSC comes up some time after its ports, and says nothing about it.
+        give_up = time.monotonic() + 60
+        while not listener.playing() and time.monotonic() < give_up:
+            send_osc(osc_port, "/transport_play")
+            listener.listen_for(3)
+        listener.listen_for(5)
+        tempos = listener.listen_for(15)
+        assert sum(tempos) / len(tempos) == pytest.approx(133, rel=0.003)
+
+        send_osc(osc_port, "/transport_stop")
+        listener.listen(lambda: not listener.playing(), 10)
+        send_osc(osc_port, "/locate", 866_165, 0)  # beat 40
+        listener.listen_for(2)
+        send_osc(osc_port, "/transport_play")
+        listener.listen(listener.playing, 10)
+        # What it sends is six times too large: ticks, where sixteenths are asked for.
+        assert listener.positions[-1] == pytest.approx(40 * 24, abs=24)
+        beat = listener.transport.state(time.monotonic()).beat
+        assert beat == pytest.approx(40, abs=2)
     listener.inputs.close()
