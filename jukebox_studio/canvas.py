@@ -51,6 +51,7 @@ class Canvas:
         if request.codes_path is not None:
             self.saved = saved = read_codes(request.codes_path)
             check_same_model(saved, models)
+            self._check_codes(saved)
             into = Fraction(clip.start_samples * manifest.sample_rate_hz, clip.rate_hz)
             top = saved.levels[max(manifest.priors)]
             grid = nearest(saved.made.result_at_samples + into)
@@ -59,6 +60,22 @@ class Canvas:
         self._codes: dict[int, Tensor] = {}
         self._mono: Samples | None = None
         self._read = dict[tuple[int, int], Samples]()
+
+    def _check_codes(self, saved: SavedCodes) -> None:
+        """JukeboxError where the codes are not all that the request needs of its clip."""
+        wanted = sorted(self.models.bundle.manifest.priors, reverse=True)
+        if not set(wanted[: 1 if self.request.preview_only else None]) <= set(saved.levels):
+            raise JukeboxError(
+                "The variant is a preview and has no codes of its lower levels yet; render it in "
+                "full first."
+            )
+        clip, made = self.clip, saved.made
+        if Fraction(clip.end_samples, clip.rate_hz) > Fraction(made.length_samples, made.rate_hz):
+            raise JukeboxError(
+                f"{self.request.codes_path} holds the codes of {made.length_samples:,} samples at "
+                f"{made.rate_hz:,} Hz, and the clip ends after them; choose the codes that were "
+                "made with it."
+            )
 
     @property
     def clip(self) -> Clip:
@@ -115,12 +132,7 @@ class Canvas:
 
     def _saved_codes(self, level: int) -> Tensor:
         assert self.saved is not None
-        codes = self.saved.levels.get(level)
-        if codes is None:
-            raise JukeboxError(
-                "The variant is a preview and has no codes of its lower levels yet; render it in "
-                "full first."
-            )
+        codes = self.saved.levels[level]
         vqvae = self.models.bundle.manifest.vqvae
         ratio = self.plan.top_hop_samples // vqvae.hop_samples(level)
         first, count = self.plan.first_code * ratio, self.plan.source_codes * ratio

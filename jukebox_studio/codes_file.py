@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -35,7 +35,7 @@ class Made:
     variant: int
     model: str
     bundle_sha256: str
-    result_at: str
+    result_at: Annotated[str, Field(pattern=r"^-?\d+(/0*[1-9]\d*)?$")]
     """A fraction: the sample of the canvas, at the model's rate, on which the audio starts."""
     length_samples: int
     rate_hz: int
@@ -79,15 +79,15 @@ def read_codes(path: Path) -> SavedCodes:
         with safe_open(path, framework="pt") as file:
             described = json.loads((file.metadata() or {})["variant"])
             tensors = {key: file.get_tensor(key).long() for key in file.keys()}  # noqa: SIM118
+        levels = {int(k[6:]): v for k, v in tensors.items() if k.startswith("level_")}
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise JukeboxError(
             f"The codes {path} cannot be read ({error}). Choose another variant, or start from "
             "its audio."
         ) from error
-    if described.pop("version", None) != CODES_VERSION:
+    if not isinstance(described, dict) or described.pop("version", None) != CODES_VERSION:
         raise JukeboxError(f"The codes {path} are of another version of this program.")
     made = checked(_MADE, described, f"The codes {path} cannot be read")
-    levels = {int(k[6:]): v for k, v in tensors.items() if k.startswith("level_")}
     if not levels:
         raise JukeboxError(f"The codes {path} hold no level; choose another variant.")
     return SavedCodes(made, levels, tensors.get("side_0"))

@@ -39,7 +39,7 @@ from jukebox_studio.request import (
     Vary,
     request_from_json,
 )
-from jukebox_studio.results import GrowingPreview, Samples, Sound, sound_of
+from jukebox_studio.results import GrowingPreview, Samples, Sound, on_grid, sound_of
 from jukebox_studio.sampling.alignment import sung_at
 from jukebox_studio.sampling.guidance import Keep, Shaper, code_distances, keep_strength
 from jukebox_studio.sampling.song import LevelSettings, align_lyrics, drawn, sample_windows
@@ -125,6 +125,7 @@ class _Render:
         self.told = Told(self.request, canvas.plan, self.models)
         self.kept = JobFolder.open(self.job, bundle, self.asked, self.out) if self.job else None
         self._check_room()
+        self._check_levels()
         for note in (*canvas.plan.notes, *self._lyric_notes()):
             yield self._note(note)
         for level in bundle.manifest.priors:
@@ -171,17 +172,31 @@ class _Render:
 
     def _lyric_notes(self) -> list[str]:
         operation, new = self.request.operation, self.request.lyrics
-        if not isinstance(operation, Relyric):
-            return []
-        if not any(p.lyrics for p in self.models.bundle.manifest.priors.values()):
+        manifest, guided = self.models.bundle.manifest, self.request.guidance.lyrics
+        sings = any(p.lyrics for p in manifest.priors.values())
+        if isinstance(operation, Relyric):
+            if not sings:
+                raise JukeboxError(
+                    f"{manifest.name} does not sing, so it cannot sing new words; choose a model "
+                    "with lyrics."
+                )
+            if not new:
+                raise JukeboxError("There are no new words to sing; write some.")
+            sentence = syllables.compare(operation.words_there, new).sentence()
+            return [sentence] if operation.words_there and sentence else []
+        if not sings and (new or guided):
+            return [f"{manifest.name} does not sing: the lyrics are left out."]
+        if guided and new is None:
+            return ["There are no lyrics that guidance could lead to, so it changes nothing."]
+        return []
+
+    def _check_levels(self) -> None:
+        levels = self.models.bundle.manifest.priors
+        if unknown := sorted(set(self.request.sampling_by_level) - set(levels)):
             raise JukeboxError(
-                f"{self.models.bundle.manifest.name} does not sing, so it cannot sing new words; "
-                "choose a model with lyrics."
+                f"There are settings for level {unknown[0]}, and "
+                f"{self.models.bundle.manifest.name} has the levels 0 to {max(levels)}."
             )
-        if not new:
-            raise JukeboxError("There are no new words to sing; write some.")
-        sentence = syllables.compare(operation.words_there, new).sentence()
-        return [sentence] if operation.words_there and sentence else []
 
     def _check_room(self) -> None:
         out, plan = self.out, self.canvas.plan
@@ -213,10 +228,6 @@ class _Render:
         if doubled:
             streams += [v + SIDE_STREAM for v in variants]
         rows = len(streams)
-        most_rows, note = self.models.make_room(level, rows * (1 + self._guides_count()))
-        if note:
-            yield self._note(note)
-        settings = self._settings(level, max(1, most_rows // (1 + self._guides_count())))
         above = self._above(level, doubled)
         known = self.canvas.codes(level)
         name = f"level_{level}"
@@ -231,6 +242,10 @@ class _Render:
         clock.start(level, rows, skipped)
         whole = max(planned[-1][-1].end, known.shape[1])
         if made.shape[1] < whole:
+            most_rows, note = self.models.make_room(level, rows * (1 + self._guides_count()))
+            if note:
+                yield self._note(note)
+            settings = self._settings(level, max(1, most_rows // (1 + self._guides_count())))
             if not self.models.has(level):
                 yield Loading(f"{manifest.name}: level {level}")
             prior = self.models.prior(level)
@@ -340,7 +355,7 @@ class _Render:
         bits = follow_up_bits(
             self.models.prior(level),
             made,
-            [stretch.end for stretch in self.canvas.plan.stretches],
+            self.canvas.plan.followed,
             self.told.labels(level, len(made)),
         )
         best = bits.view(-1, candidates).argmin(dim=1)
@@ -357,13 +372,12 @@ class _Render:
     def _finish(self, row: int, variant: int, level: int) -> Iterator[Event]:
         side = None if self.side is None else self.side[row]
         sound = sound_of(self.canvas, self.codes[level][row], side, level)
-        alignment = yield from self._alignment(row)
-        finished = self._write(row, variant, level, sound, alignment)
+        finished = self._write(row, variant, level, sound, self._alignment(row))
         if self.kept:
             self.kept.finish(finished)
         yield finished
 
-    def _alignment(self, row: int) -> Generator[Event, None, dict[str, Any] | None]:
+    def _alignment(self, row: int) -> dict[str, Any] | None:
         """When each character that was asked for is sung, in seconds of the result."""
         words = self.told.words(self.top)
         config = self.models.bundle.manifest.priors[self.top]
@@ -393,7 +407,6 @@ class _Render:
             "sung_at_seconds": [round(float(s), 3) for s in seconds],
             "heard": heard,
         }
-        yield  # a generator, as its neighbours are
 
     def _write(
         self,
@@ -410,9 +423,7 @@ class _Render:
         position = result_position(clip, request.operation)
         start_seconds = Fraction(position, rate)
         if request.to_grid:
-            moved = grid.stretch_to_grid(
-                samples, rate, clip.song, start_seconds, wanted_samples=len(samples)
-            )
+            moved = on_grid(self.canvas, samples)
             stretched, samples = moved is not samples, moved
         licence = bundle.manifest.licence
         what = asked.to_json()
@@ -429,7 +440,7 @@ class _Render:
             date=asked.date,
             time_reference_samples=position if clip.position_samples is not None else 0,
         )
-        path = self._free_name(variant, level)
+        path = self._file_name(variant, level)
         _, subtype = FILE_FORMATS[request.file_format]
         codes_path, described = path.with_suffix(SUFFIX), path.with_suffix(".json")
         levels = {n: codes[row] for n, codes in self.codes.items()}
@@ -500,6 +511,15 @@ class _Render:
             "chroma": grid.chroma_agreement(own, rate, samples, rate),
         }
 
+    def _file_name(self, variant: int, level: int) -> Path:
+        """Where a variant was going when the job was stopped, or else a free name."""
+        path = self.kept.name(variant) if self.kept else None
+        if path is None or path.parent != self.out:
+            path = self._free_name(variant, level)
+            if self.kept:
+                self.kept.keep_name(variant, path)
+        return path
+
     def _free_name(self, variant: int, level: int) -> Path:
         """A name that no earlier result has, and that every file system takes."""
         request = self.request
@@ -533,19 +553,19 @@ class _Previews:
         self._sounds = [GrowingPreview(render.canvas) for _ in self._variants]
         hop = render.models.bundle.manifest.vqvae.hop_samples(level)
         self._step_codes = max(1, math.floor(PREVIEW_SECONDS * render.canvas.rate_hz / hop))
-        begun = math.ceil(render.canvas.plan.result_at / hop)
-        self._next = {0: begun + self._step_codes}
+        self._first = math.ceil(render.canvas.plan.result_at / hop) + self._step_codes
+        self._next = dict[int, int]()
+        """How many codes the rows from a row on have when they are heard again."""
 
     def told(self, before: Tensor, window: Window, rows: slice, codes: Tensor) -> Iterator[Preview]:
         """`codes` of the window so far are there for `rows`."""
         if not self._grows:
             return
         there = window.start + codes.shape[1]
-        due = self._next.setdefault(rows.start, self._next[0])
-        if there < due:
+        if there < self._next.get(rows.start, self._first):
             return
         self._next[rows.start] = there + self._step_codes
-        for row in range(rows.start, rows.stop):
+        for row in range(rows.start, min(rows.stop, len(self._variants))):
             song = torch.cat([before[row, : window.start], codes[row - rows.start]])
             yield from self._grown(row, song)
 

@@ -3,13 +3,13 @@
 job.json               the request, the model that it belongs to, and where results go
 level_{n}.safetensors  codes of a level up to its last finished window
 candidates.safetensors the same of a level of which the best rows are yet to be chosen
+names.json             the file that each variant is being written to
 finished.json          the variants that lie on disk
 preview-{variant}.wav  what can be heard already
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +20,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from jukebox_studio.bundle import MANIFEST, Bundle
+from jukebox_studio.bundle import Bundle
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import VariantFinished, event_from_json
 from jukebox_studio.files import write_atomically
+from jukebox_studio.loaded import bundle_sha256
 from jukebox_studio.request import Request, request_from_json
 
-_JOB, _FINISHED = "job.json", "finished.json"
+_JOB, _NAMES, _FINISHED = "job.json", "names.json", "finished.json"
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,10 @@ class JobFolder:
 
         Raises JukeboxError where it is that of another request or of another model.
         """
-        manifest = (bundle.folder / MANIFEST).read_bytes()
         described = {
             "request": request.to_json(),
             "model": bundle.manifest.name,
-            "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
+            "manifest_sha256": bundle_sha256(bundle),
             "model_folder": str(bundle.folder),
             "out": str(out),
         }
@@ -85,6 +85,14 @@ class JobFolder:
     def keep(self, name: str, codes: Tensor) -> None:
         content = save({"codes": codes.to(torch.int32).contiguous()})
         write_atomically(self._codes_path(name), content)
+
+    def name(self, variant: int) -> Path | None:
+        """Where a variant was going to be written when the job was stopped."""
+        found = (self._read(_NAMES) or {}).get(str(variant))
+        return Path(found) if found else None
+
+    def keep_name(self, variant: int, path: Path) -> None:
+        self._write(_NAMES, (self._read(_NAMES) or {}) | {str(variant): str(path)})
 
     def finished(self, variant: int) -> VariantFinished | None:
         """A variant that was written before and is still there."""

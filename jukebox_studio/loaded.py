@@ -24,7 +24,13 @@ SPARE_SHARE = 0.2
 
 def bundle_sha256(bundle: Bundle) -> str:
     """SHA-256 of a bundle's manifest, which holds those of all its files."""
-    return hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest()
+    except OSError as error:
+        raise JukeboxError(
+            f"The model in {bundle.folder} is gone ({error.strerror}). Put it back or choose "
+            "another."
+        ) from error
 
 
 class Models:
@@ -35,11 +41,15 @@ class Models:
         self._sha256 = ""
         self._vqvae: VQVAE | None = None
         self._priors: dict[int, Prior] = {}
+        self._tables: dict[int, LabelTables] = {}
 
     def use(self, bundle: Bundle) -> None:
         """Make `bundle` the one in memory. JukeboxError where it cannot make music."""
         found = bundle_sha256(bundle)
         if self._bundle is not None and found == self._sha256:
+            if bundle.folder != self._bundle.folder:
+                check_usable(bundle)  # a copy: the one before may be gone when it is asked for
+                self._bundle = bundle
             return
         check_usable(bundle)
         self.unload()
@@ -68,7 +78,10 @@ class Models:
         labels = self.bundle.manifest.priors[level].labels
         if labels is None:
             return None
-        return LabelTables.from_file(self.bundle.labels_path(labels.version))
+        if level not in self._tables:
+            path = self.bundle.labels_path(labels.version)
+            self._tables[level] = LabelTables.from_file(path)
+        return self._tables[level]
 
     def make_room(self, level: int, rows: int) -> tuple[int, str]:
         """How many rows of a level can be sampled at a time, and what had to give for it.
@@ -111,6 +124,7 @@ class Models:
         """Give the memory back."""
         self._bundle, self._vqvae, self._sha256 = None, None, ""
         self._priors.clear()
+        self._tables.clear()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

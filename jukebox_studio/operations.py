@@ -48,7 +48,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Top codes `start` to `end` of the canvas, to be sampled."""
+    """Top codes `start` to `end` of the canvas."""
 
     start: int
     end: int
@@ -69,6 +69,7 @@ class Plan:
     """The audio of the result comes out of the codes up to here; the rest is there because a lower
     level looks at a whole window of the one above."""
     stretches: tuple[Stretch, ...]
+    """To be sampled, in order."""
     result_at: Fraction
     """Where on the canvas, in its samples, the result starts."""
     length_samples: int
@@ -77,8 +78,11 @@ class Plan:
     tails: dict[int, int] = field(default_factory=dict)
     """By level, in its own codes: how many of the clip's last codes are made again, because the
     encoder saw a false future there."""
+    followed: tuple[Stretch, ...] = ()
+    """For each stretch of a varied clip, the codes of the clip from its end to the next one's start
+    or to the clip's end: what it should lead to. Empty where nothing follows."""
     most_new: float = 1.0
-    """The largest share of a window that is sampled at a time; less where the style morphs."""
+    """The largest share of a context that is filled at a time; less where the style morphs."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -275,16 +279,20 @@ def _span(sizes: _Sizes, clip: Clip, span: Span) -> tuple[int, int]:
 
 
 def _plan_spans(sizes: _Sizes, clip: Clip, spans: list[tuple[int, int]], source: Source) -> Plan:
-    """Spans of the clip sampled again, with a window's worth of the clip around them."""
+    """Spans of the clip sampled again.
+
+    The canvas is the whole clip, with what is known of the music before it: the result keeps the
+    codes of all its parts, so that it can be varied again anywhere.
+    """
     hop, grid = sizes.hop, source.grid_samples or 0
     codes = [((grid + a) // hop, -(-(grid + b) // hop)) for a, b in spans]
-    first = max(0, codes[0][0] - (sizes.context - sizes.new_per_window))
-    last = -(-(grid + source.clip_samples) // hop) + 1
-    last = max(min(last, codes[-1][1] + sizes.context), first + sizes.floor)
+    first = max(0, grid // hop - (sizes.context - sizes.new_per_window))
+    clip_end = (grid + source.clip_samples) // hop - first
+    last = max(-(-(grid + source.clip_samples) // hop) + 1, first + sizes.floor)
     stretches: list[Stretch] = []
     for start, end in codes:
-        # A span at the very start of the clip has nothing to go on from but its own first code.
-        start, end = max(start - first, 1), min(end, last) - first
+        # Music that begins with the span has nothing to go on from but the span's own first code.
+        start, end = max(start - first, 1), end - first
         if stretches and start <= stretches[-1].end:
             stretches[-1] = Stretch(stretches[-1].start, max(end, stretches[-1].end))
         elif start < end:
@@ -294,6 +302,7 @@ def _plan_spans(sizes: _Sizes, clip: Clip, spans: list[tuple[int, int]], source:
             f"The span is shorter than one code of the model ({hop / sizes.rate_hz:.3f} s); "
             "select more."
         )
+    nexts = [*(stretch.start for stretch in stretches[1:]), clip_end]
     return Plan(
         first_code=first,
         clip_at=grid - first * hop,
@@ -304,6 +313,10 @@ def _plan_spans(sizes: _Sizes, clip: Clip, spans: list[tuple[int, int]], source:
         result_at=Fraction(grid - first * hop),
         length_samples=clip_result_samples(clip),
         top_hop_samples=hop,
+        followed=tuple(
+            Stretch(stretch.end, max(stretch.end, end))
+            for stretch, end in zip(stretches, nexts, strict=True)
+        ),
     )
 
 

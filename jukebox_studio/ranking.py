@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
-from jukebox_studio.operations import AFTER_SHARE
+from jukebox_studio.operations import AFTER_SHARE, Stretch
 
 CANDIDATE_STREAMS = 2**17
 """Between the randomness of a variant's candidates; the first is the variant without any."""
@@ -20,18 +20,19 @@ _ROWS = 4
 
 @torch.no_grad()
 def follow_up_bits(
-    prior: Prior, codes: Tensor, ends: Sequence[int], labels: LabelBatch | None
+    prior: Prior, codes: Tensor, followed: Sequence[Stretch], labels: LabelBatch | None
 ) -> Tensor:
-    """Mean bits per code after each of `ends`, under the prior: float Tensor[B].
+    """Mean bits per code of what follows the varied spans, under the prior: float Tensor[B].
 
-    codes: int64 Tensor[B, T] of the prior's level, complete. The codes looked at are the quarter of
-    a window that follows an end, or what there is; 0 where nothing does.
+    codes: int64 Tensor[B, T] of the prior's level, complete. followed: as of a `Plan`; of each the
+    first quarter of a window is looked at, or what there is. 0 where nothing follows.
     """
     config = prior.config
     total = codes.new_zeros(len(codes), dtype=torch.float32)
     counted = 0
-    for end in ends:
-        count = min(round(AFTER_SHARE * config.n_ctx), codes.shape[1] - end)
+    for stretch in followed:
+        end = stretch.start
+        count = min(round(AFTER_SHARE * config.n_ctx), stretch.end - end)
         if count < 1:
             continue
         start = max(0, end + count - config.n_ctx)

@@ -12,15 +12,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jukebox_studio import audio, seam, stereo
-from jukebox_studio.canvas import Canvas
+from jukebox_studio import audio, grid, seam, stereo
+from jukebox_studio.canvas import Canvas, check_same_model
+from jukebox_studio.codes_file import SavedCodes
+from jukebox_studio.loaded import Models
 from jukebox_studio.model.vqvae import VQVAE
-from jukebox_studio.request import Continue, Relyric, Request, Restyle, Span, Vary
+from jukebox_studio.operations import result_position
+from jukebox_studio.request import (
+    Continue,
+    Relyric,
+    Request,
+    Restyle,
+    Span,
+    Vary,
+    request_from_json,
+)
 from jukebox_studio.tempo import nearest
 
 TAIL_SECONDS = 10.0
 """How much of the clip beside a joint is decoded again, to fit loudness and joint to it."""
-HELD_BACK_CODES = 8
 _MOST_STARTS = 640
 """Samples among which a decoding is begun, so that its ends fall on samples of both rates."""
 
@@ -75,21 +85,30 @@ class _Voice:
     def nyquist_hz(self) -> float:
         return self.canvas.rate_hz / 2
 
-    def heard(
-        self, at: Fraction, before: int, after: int, clip_tail: Samples | None = None
-    ) -> Samples:
+    def heard(self, at: Fraction, before: int, after: int, clip_tail: Samples) -> Samples:
         """[before + after] or [.., 2] samples around the sample `at` of the canvas.
 
-        Stereo where there is a second render and clip_tail [before, 2] to take its width from.
+        Stereo where there is a second render; clip_tail [before, C] is what goes before.
         """
-        mid = self._decoded(self.codes, at, before, after)
+        mid = self.decoded(self.codes, at, before, after)
         width = self.canvas.request.width
-        if self.side is None or clip_tail is None or not width:
+        if self.side is None or not width:
             return mid
-        second = self._decoded(self.side, at, before, after)
+        second = self.decoded(self.side, at, before, after)
         return stereo.widened(clip_tail, mid, second, self.rate_hz, width=width)
 
-    def _decoded(self, codes: Tensor, at: Fraction, before: int, after: int) -> Samples:
+    def heard_as_wide_as(self, own: Samples, at: Fraction, after: int) -> Samples:
+        """[after] or [after, 2] samples from `at` on, as wide as the sound own [T, C] is."""
+        mid = self.decoded(self.codes, at, 0, after)
+        width, rate = self.canvas.request.width, self.rate_hz
+        if self.side is None or not width:
+            return mid
+        second = self.decoded(self.side, at, 0, after)
+        wanted = stereo.side_to_mid_db(own, rate) + 20 * math.log10(width)
+        side = stereo.shaped_side(stereo.raw_side(mid, second, rate), mid, wanted, rate)
+        return stereo.from_mid_side(mid, side)
+
+    def decoded(self, codes: Tensor, at: Fraction, before: int, after: int) -> Samples:
         model_rate, rate = self.canvas.rate_hz, self.rate_hz
         vqvae = self.canvas.models.vqvae()
         margin = nearest(Fraction(model_rate, 2))  # for the resampler's own reach
@@ -161,23 +180,13 @@ def _continued(canvas: Canvas, voice: _Voice, length: int, gain_db: float | None
 def _restyled(canvas: Canvas, voice: _Voice, length: int, gain_db: float | None) -> Sound:
     rate, clip = voice.rate_hz, canvas.clip
     own = canvas.audio(0, nearest(Fraction(clip.length_samples * rate, clip.rate_hz)))
-    heard = voice.heard(canvas.plan.result_at, 0, length)
-    if voice.side is not None and canvas.request.width:
-        second = voice._decoded(voice.side, canvas.plan.result_at, 0, length)
-        heard = _as_wide_as(own, heard, second, rate, canvas.request.width)
+    heard = voice.heard_as_wide_as(own, canvas.plan.result_at, length)
     if gain_db is None:
         gain_db = seam.matching_gain_db(own, heard, rate)
     made = heard * _factor(gain_db)
     if made.ndim == 1:
         made = np.repeat(made[:, None], canvas.channels, axis=1)
     return Sound(_exactly(made, length), gain_db, ())
-
-
-def _as_wide_as(own: Samples, mid: Samples, second: Samples, rate_hz: int, width: float) -> Samples:
-    """The middle made as wide as the whole clip."""
-    wanted = stereo.side_to_mid_db(own, rate_hz) + 20 * math.log10(width)
-    side = stereo.shaped_side(stereo.raw_side(mid, second, rate_hz), mid, wanted, rate_hz)
-    return stereo.from_mid_side(mid, side)
 
 
 def _respanned(canvas: Canvas, voice: _Voice, gain_db: float | None) -> Sound:
@@ -193,12 +202,13 @@ def _respanned(canvas: Canvas, voice: _Voice, gain_db: float | None) -> Sound:
             voice.known_after(at + Fraction((end - start) * canvas.rate_hz, rate), most),
         )
         own_before, own_after = made[start - before : start], made[end : end + after]
-        beside = own_before if before else own_after[::-1]
-        heard = voice.heard(at, before, end - start + after, own_before if before else None)
+        if before:
+            heard = voice.heard(at, before, end - start + after, own_before)
+        else:
+            own = own_after if after else made[start:end]
+            heard = voice.heard_as_wide_as(own, at, end - start + after)
         if gain_db is None:
-            outside = np.r_[0:before, before + end - start : len(heard)]
-            own = np.concatenate([own_before, own_after])
-            gain_db = seam.matching_gain_db(own, heard[outside], rate) if len(own) else 0.0
+            gain_db = _gain_beside(own_before, own_after, made[start:end], heard, rate)
         span = seam.replace_span(
             own_before,
             heard * _factor(gain_db),
@@ -210,10 +220,22 @@ def _respanned(canvas: Canvas, voice: _Voice, gain_db: float | None) -> Sound:
         made[start:end] = span
         top = voice.nyquist_hz
         if before:
-            joints.append(seam.joint_report(beside, span, rate, treble_to_hz=top))
+            joints.append(seam.joint_report(own_before, span, rate, treble_to_hz=top))
         if after:
             joints.append(seam.joint_report(own_after[::-1], span[::-1], rate, treble_to_hz=top))
     return Sound(made, gain_db or 0.0, tuple(joints))
+
+
+def _gain_beside(
+    own_before: Samples, own_after: Samples, own_span: Samples, heard: Samples, rate_hz: int
+) -> float:
+    """The gain that brings what is heard beside a span, or else all of it, to the clip's level."""
+    own = np.concatenate([own_before, own_after])
+    if not len(own):
+        return seam.matching_gain_db(own_span, heard, rate_hz)
+    after_at = len(heard) - len(own_after)
+    outside = np.concatenate([heard[: len(own_before)], heard[after_at:]])
+    return seam.matching_gain_db(own, outside, rate_hz)
 
 
 def spans_at_rate(request: Request, rate_hz: int, length_samples: int) -> list[tuple[int, int]]:
@@ -236,11 +258,52 @@ def spans_at_rate(request: Request, rate_hz: int, length_samples: int) -> list[t
     ]
 
 
+def on_grid(canvas: Canvas, samples: Samples) -> Samples:
+    """A result with its onsets moved onto the song's beat, as long as before.
+
+    Of a varied clip the spans alone. The very array that was given where nothing had to be done.
+    """
+    rate, clip = canvas.clip.timeline_rate_hz, canvas.clip
+    position = result_position(clip, canvas.request.operation)
+    if not (spans := spans_at_rate(canvas.request, rate, len(samples))):
+        return grid.stretch_to_grid(
+            samples, rate, clip.song, Fraction(position, rate), wanted_samples=len(samples)
+        )
+    moved = samples
+    for start, end in spans:
+        span = samples[start:end]
+        made = grid.stretch_to_grid(
+            span,
+            rate,
+            clip.song,
+            Fraction(position + start, rate),
+            wanted_samples=len(span),
+            end_stays=True,
+        )
+        if made is not span:
+            moved = np.concatenate([moved[:start], made, moved[end:]])
+    return moved
+
+
+def heard_again(models: Models, saved: SavedCodes) -> Samples:
+    """The samples [T, C] of a variant's file, from its codes and the gain recorded with them.
+
+    The clip that it was made from has to be there still, for the joint. JukeboxError where it is
+    not, or where the codes are another model's.
+    """
+    check_same_model(saved, models)
+    canvas = Canvas(models, request_from_json(saved.made.request))
+    made = saved.made
+    codes = saved.levels[made.level]
+    samples = sound_of(canvas, codes, saved.side, made.level, made.gain_db).samples
+    return on_grid(canvas, samples) if canvas.request.to_grid else samples
+
+
 class GrowingPreview:
     """The sound of a variant's top level while it is sampled.
 
-    What was given once does not change: a few codes at the growing end are held back, since what
-    comes after them still changes their sound.
+    What was given once does not change: at the growing end the codes are held back whose sound
+    those after them still change.
     """
 
     def __init__(self, canvas: Canvas) -> None:
@@ -252,9 +315,10 @@ class GrowingPreview:
         """Decode what int64 Tensor[T] of the canvas adds; whether it was anything."""
         canvas = self._canvas
         rate, plan = canvas.clip.timeline_rate_hz, canvas.plan
-        hop = canvas.models.vqvae().config.hop_samples(level)
+        vqvae = canvas.models.vqvae().config
+        hop = vqvae.hop_samples(level)
         whole = len(codes) * hop >= plan.needed_samples
-        known = (len(codes) - (0 if whole else HELD_BACK_CODES)) * hop
+        known = (len(codes) - (0 if whole else vqvae.decoder_halo_codes(level))) * hop
         length = math.floor((known - plan.result_at) * rate / canvas.rate_hz)
         length = min(plan.length_samples, length)
         done = len(self.samples)
@@ -265,7 +329,7 @@ class GrowingPreview:
             self._gain_db, self.samples = first.gain_db, first.samples
             return True
         at = plan.result_at + Fraction(done * canvas.rate_hz, rate)
-        added = _Voice(canvas, codes, None, level).heard(at, 0, length - done)
+        added = _Voice(canvas, codes, None, level).decoded(codes, at, 0, length - done)
         added = added * _factor(self._gain_db or 0.0)
         over = np.repeat(added[:, None], canvas.channels, axis=1)
         self.samples = np.concatenate([self.samples, over])

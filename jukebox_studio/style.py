@@ -17,6 +17,7 @@ from pydantic import ConfigDict, with_config
 from jukebox_studio.errors import JukeboxError
 
 MOST_PARTS = 64
+MOST_WEIGHT = 10.0
 UNKNOWN = "unknown"
 
 
@@ -31,9 +32,10 @@ class Part:
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise JukeboxError("A style has a part without a name; name an artist or a genre.")
-        if not 0.0 <= self.weight <= 10.0:  # NaN fails too
+        if not 0.0 <= self.weight <= MOST_WEIGHT:  # NaN fails too
             raise JukeboxError(
-                f"The weight of {self.name} must lie between 0 and 10, not {self.weight:g}."
+                f"The weight of {self.name} must lie between 0 and {MOST_WEIGHT:g}, "
+                f"not {self.weight:g}."
             )
 
 
@@ -42,8 +44,6 @@ Blend = tuple[Part, ...]
 
 
 def _checked_blend(blend: Blend, kind: str) -> None:
-    if len(blend) > MOST_PARTS:
-        raise JukeboxError(f"A blend has at most {MOST_PARTS} {kind}, not {len(blend)}.")
     names = [part.name for part in blend]
     if twice := {name for name in names if names.count(name) > 1}:
         raise JukeboxError(f"{sorted(twice)[0]} is twice in the blend of {kind}; add the weights.")
@@ -122,6 +122,9 @@ class Style:
                     f"The style at {after.at_seconds:g} s comes after the one at "
                     f"{before.at_seconds:g} s; put them in order."
                 )
+        for names, kind in ((self.artist_names, "artists"), (self.genre_names, "genres")):
+            if len(names) > MOST_PARTS:
+                raise JukeboxError(f"A style has at most {MOST_PARTS} {kind}, not {len(names)}.")
 
     @classmethod
     def of(cls, artists: str = "", genres: str = "") -> Style:
@@ -166,7 +169,8 @@ def _between(a: Blend, b: Blend, share: float) -> Blend:
     for blend, amount in ((a or (Part(UNKNOWN),), 1.0 - share), (b or (Part(UNKNOWN),), share)):
         for part in blend:
             weights[part.name] += amount * part.weight
-    return tuple(Part(name, weight) for name, weight in weights.items() if weight)
+    # Two shares of the highest weight may add up to a rounding more.
+    return tuple(Part(name, min(w, MOST_WEIGHT)) for name, w in weights.items() if w)
 
 
 def _names(blends: Sequence[Blend]) -> list[str]:

@@ -19,6 +19,7 @@ from jukebox_studio.model.labels import (
     Labeller,
     LabelTables,
     clean_lyrics,
+    dropped_characters,
     fit_timing,
 )
 from jukebox_studio.model.prior import Prior
@@ -125,7 +126,6 @@ class Told:
             self.notes |= dict.fromkeys(tables.unlisted(name, UNKNOWN))
         for name in self.request.style.genre_names:
             self.notes |= dict.fromkeys(tables.unlisted(UNKNOWN, name))
-        self.notes |= dict.fromkeys(n for n in label.notes if n.startswith("The lyrics"))
         return label, words.sung_at_samples if words else None
 
     def _timing(self, config: PriorConfig) -> tuple[int, int]:
@@ -165,7 +165,11 @@ class Told:
         """The words before, those asked for, those after; each evenly over its own time."""
         assert config.lyrics is not None
         version = config.lyrics.version
-        rate, canvas = config.sample_rate_hz, float(self.plan.total_samples)
+        if dropped := dropped_characters(lyrics, version):
+            self.notes[f"The lyrics cannot be sung with these characters, left out: {dropped}"] = (
+                None
+            )
+        rate = config.sample_rate_hz
         start = float(self.plan.result_at)
         operation, clip = self.request.operation, self.request.clip
         before, after = "", ""
@@ -186,9 +190,11 @@ class Told:
                 f"{len(parts[1])} letters in {(end - begin) / rate:.1f} s are more than anybody "
                 "can sing; shorten the words or select more music."
             )
-        text, times, spans = "", [], []
+        text, spans = "", []
+        times: list[float] = []
         clip_start = float(self.plan.clip_at)
-        edges = [(min(clip_start, begin), begin), (begin, end), (end, max(end, canvas))]
+        clip_end = clip_start + clip.length_samples * rate / clip.rate_hz
+        edges = [(min(clip_start, begin), begin), (begin, end), (end, max(end, clip_end))]
         for part, (a, b) in zip(parts, edges, strict=True):
             if part and text:
                 text, times = text + "\n", [*times, a]
