@@ -51,13 +51,10 @@ class LevelReport:
     ngram_bits: float
     """The same of the best interpolated n-gram of orders 1 to 4, over the same windows."""
     ngram_bits_by_order: tuple[float, ...]
+    below_ngram: float
+    """The share of the best n-gram's bits that the prior saves."""
     averages: Averages = field(repr=False)
     """All of it, for music and singing apart and by artist; `convergence` is a ratio there."""
-
-    @property
-    def below_ngram(self) -> float:
-        """The share of the best n-gram's bits that the prior saves."""
-        return 1.0 - self.prior_bits / self.ngram_bits
 
 
 @dataclass(frozen=True)
@@ -140,6 +137,7 @@ def _level_report(
         frequency_bits=orders[0],
         ngram_bits=min(orders),
         ngram_bits_by_order=orders,
+        below_ngram=1.0 - averages.get("prior") / min(orders),
         averages=averages,
     )
 

@@ -218,6 +218,8 @@ class _Setting:
     @cached_property
     def train(self) -> list[Sound]:
         train = [s for s in self.sounds if s.track.split == "train"]
+        if not train:
+            raise JukeboxError(f"{self.folder} has no train tracks for the n-grams to learn from.")
         return at_most_per_artist(train, 60.0 * self.minutes_per_artist)
 
     @cached_property

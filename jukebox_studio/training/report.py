@@ -204,7 +204,7 @@ def print_samples(console: Console, report: SamplesReport) -> None:
         words.append(
             (
                 KINDS[sung_kind],
-                share(values.get("voice")),
+                share(values.get("voice_where_sung")),
                 share(values.get("voice_share")),
                 share(values.get("words_pairs")),
                 share(values.get("words_best")),

@@ -55,9 +55,10 @@ class SamplesReport:
     seconds: float
     averages: dict[str, Averages]
     """By kind: `loudness_lufs` (sounding clips only), `silence` (share of 50 ms frames below -60
-    dBFS), `clipped` (share of samples beyond full scale), `voice` (1 where a voice is heard),
-    `voice_share` (of frames), `words_pairs` and `words_best` (see `alignment.Fit`), `top_repeat`
-    and `bottom_repeat` (longest stretch of codes that the training music has, in seconds)."""
+    dBFS), `clipped` (share of samples beyond full scale), `voice` (1 where a voice is heard;
+    `voice_where_sung` the same of clips with words), `voice_share` (of frames), `words_pairs` and
+    `words_best` (see `alignment.Fit`), `top_repeat` and `bottom_repeat` (longest stretch of codes
+    that the training music has, in seconds)."""
     real_against_real: Discrepancy | None
     """Two halves of the real places, drawn from the same tracks: what no difference looks like."""
     discrepancies: dict[str, Discrepancy | None]
@@ -178,6 +179,8 @@ def _heard_values(
     values |= {"voice": float(heard.voice), "voice_share": heard.share}
     if kind in SUNG_KINDS:
         values |= words_values(aligner, piece, rate_hz)
+        if piece.clip.words(prompt=False):
+            values["voice_where_sung"] = float(heard.voice)
     return values
 
 

@@ -250,6 +250,8 @@ def test_the_command_prints_json_of_the_parts_asked_for(
         assert level["mel_distance"] > 0
         assert level["prior_bits"] == pytest.approx(5.0, abs=0.7)
         assert level["ngram_bits"] == min(level["ngram_bits_by_order"])
+        saved = 1 - level["prior_bits"] / level["ngram_bits"]
+        assert level["below_ngram"] == pytest.approx(saved)
         assert set(level["averages"]["groups"]) == {"all", "music", "singing"}
     assert [c["name"] for c in printed["conditions"]["conditions"]] == [
         "artist",
