@@ -148,8 +148,9 @@ class LossyRelay:
         self._back.close()
 
 
-def test_clips_arrive_once_and_in_order_over_a_bad_link(bridge, actions, sound):
+def test_clips_arrive_once_and_in_order_over_a_bad_link(bridge, actions, sound, monkeypatch):
     """The ten thousand are in test_service.py, where the clock is not a real one."""
+    monkeypatch.setattr("bridge.delivery.GIVES_UP_SECONDS", PATIENCE_SECONDS)
     relay = LossyRelay(bridge.port)
     try:
         with Client(TOKEN, relay.port) as client:
