@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyloudnorm
 import soundfile
 import soxr
 
@@ -260,6 +259,9 @@ def loudness_lufs(samples: Samples, rate_hz: int) -> float:
         return -math.inf
     if samples.ndim == 2 and samples.shape[1] > 2:
         samples = to_mono(samples)
+    # Here, because it brings half of SciPy, and the window has to open at once.
+    import pyloudnorm
+
     length_seconds = len(samples) / rate_hz
     meter = pyloudnorm.Meter(rate_hz, block_size=min(LOUDNESS_BLOCK_SECONDS, length_seconds))
     return float(meter.integrated_loudness(samples.astype(np.float64)))
