@@ -2,7 +2,8 @@
 
 The kernel is that of the kernel inception distance (Binkowski et al. 2018, "Demystifying MMD
 GANs"): (x y / d + 1)^3, in the unbiased estimate, which is right on average for any number of
-samples and so may come out below 0. Embeddings are first scaled to the spread of the real set.
+samples and so may come out below 0. Embeddings are first centred on the real set, and divided by
+one number, its standard deviation over all dimensions.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def discrepancy(
     if min(len(real), len(other)) < 4:
         return None
     every = np.concatenate(real)
-    centre, scale = every.mean(0), every.std(0) + 1e-6
+    # One scale for all dimensions: some hardly move in a small set, and would drown the others.
+    centre, scale = every.mean(0), np.sqrt(every.var(0).mean()) + 1e-9
     real, other = ([(clip - centre) / scale for clip in clips] for clips in (real, other))
     rng = np.random.default_rng(seed)
 

@@ -145,6 +145,17 @@ def test_mmd_is_nothing_between_halves_and_something_between_kinds() -> None:
     assert discrepancy(clips[:3], clips) is None
 
 
+def test_a_dimension_that_is_still_in_the_real_set_does_not_drown_the_others() -> None:
+    rng = np.random.default_rng(0)
+    real = [rng.standard_normal((3, 20)) for _ in range(20)]
+    other = [rng.standard_normal((3, 20)) for _ in range(20)]
+    for clip in real:
+        clip[:, 0] = 0.0
+    found = discrepancy(real, other)
+    assert found is not None
+    assert abs(found.mmd) < 1.0
+
+
 def test_mmd_is_unbiased() -> None:
     rng = np.random.default_rng(0)
     draws = [mmd(rng.standard_normal((6, 3)), rng.standard_normal((6, 3))) for _ in range(600)]
