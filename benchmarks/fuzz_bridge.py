@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from bridge.audio_header import refuse_slow_file
+from jukebox_studio.audio_header import refuse_slow_file
 from bridge.clip_message import clip_to_values
 from bridge.datagram import build
 from bridge.pace import Pace

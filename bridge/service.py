@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bridge.audio_header import refuse_slow_file
 from bridge.clip_message import clip_from_values
 from bridge.datagram import Refused, build, messages_in
 from bridge.delivery import Incoming, Outgoing
@@ -390,7 +389,6 @@ class Service:
         except JukeboxError as error:
             raise _Refusal("arguments", error) from error
         try:
-            refuse_slow_file(path)
             clip.check_file()
         except JukeboxError as error:
             raise _Refusal("file", error) from error

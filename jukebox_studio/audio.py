@@ -16,6 +16,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from jukebox_studio.audio_header import refuse_slow_file
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
 
@@ -162,6 +163,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
         raise JukeboxError(f"{path} is {kind}; choose an audio file.")
+    refuse_slow_file(path)
     try:
         return soundfile.SoundFile(path)
     except _UNREADABLE as error:

@@ -1,4 +1,4 @@
-"""Files that would hold the bridge up for minutes, and those that must pass."""
+"""Files that would hold the program up for minutes, and those that must pass."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from bridge import audio_header
-from bridge.audio_header import MOST_HEADER_BYTES, refuse_slow_file
-from jukebox_studio import audio
+from jukebox_studio import audio, audio_header
+from jukebox_studio.audio_header import MOST_HEADER_BYTES, refuse_slow_file
 from jukebox_studio.errors import JukeboxError
 
 KINDS = [
