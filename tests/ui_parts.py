@@ -1,0 +1,85 @@
+"""An engine that is played by hand, and what a render leaves on the disk."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from jukebox_studio.bundle import MANIFEST
+from jukebox_studio.events import Cancelled, Event, Failed, Finished, Preview, VariantFinished
+
+PATIENCE_SECONDS = 30
+RATE_HZ = 8_000
+
+
+class HandEngine:
+    """Each render is put into `begun`, and tells what is put into `says`."""
+
+    def __init__(self) -> None:
+        self.says: queue.Queue[Event] = queue.Queue()
+        self.begun: queue.Queue[tuple[dict[str, Any], Path, Path]] = queue.Queue()
+        self.told: list[str] = []
+
+    def render(
+        self, model: Path, request: dict[str, Any], out: Path, folder: Path | None
+    ) -> Iterator[Event]:
+        assert folder is not None
+        self.begun.put((request, out, folder))
+        while True:
+            event = self.says.get(timeout=PATIENCE_SECONDS)
+            yield event
+            if isinstance(event, Finished | Failed | Cancelled):
+                return
+
+    def cancel(self) -> None:
+        self.told.append("cancel")
+        self.says.put(Cancelled())
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def resume(self) -> None:
+        self.told.append("resume")
+
+    def close(self) -> None:
+        self.told.append("close")
+        self.says.put(Cancelled())
+
+
+def sound(path: Path, seconds: float = 2.0, rate_hz: int = RATE_HZ, seed: int = 0) -> Path:
+    """A file of noise in stereo."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = np.random.default_rng(seed).uniform(-0.3, 0.3, (round(seconds * rate_hz), 2))
+    soundfile.write(path, samples, rate_hz, subtype="PCM_24")
+    return path
+
+
+def model_folder(folder: Path) -> Path:
+    """What the queue looks for in a bundle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).touch()
+    return folder
+
+
+def preview(folder: Path, variant: int, seconds: float) -> Preview:
+    path = sound(folder / f"preview-{variant}.wav", seconds)
+    return Preview(variant, path, 1, round(seconds * RATE_HZ), RATE_HZ)
+
+
+def result(
+    out: Path, variant: int, seconds: float = 2.0, level: int = 0, **described: Any
+) -> VariantFinished:
+    """A variant's three files, and the event that tells of them."""
+    name = f"{'preview' if level else 'full'}-{variant}"
+    path = sound(out / f"{name}.wav", seconds, seed=variant + 1)
+    codes, description = path.with_suffix(".safetensors"), path.with_suffix(".json")
+    codes.write_bytes(b"codes")
+    description.write_text(json.dumps({"seed": 7, "notes": ["a remark"], **described}))
+    length = round(seconds * RATE_HZ)
+    return VariantFinished(variant, path, description, codes, length, RATE_HZ, level)

@@ -1,0 +1,858 @@
+"""The open project: its session, its queue of renders, and what the window shows of them.
+
+`Project` is the one place where the window's parts meet the session. Its methods raise
+`JukeboxError` where the musician asked for what cannot be; what goes wrong later, in a thread or in
+the engine, comes through `failed`. Its signals are sent on the thread that made the project.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QObject, QRunnable, QThreadPool, pyqtSignal
+
+from jukebox_studio import audio
+from jukebox_studio.clip import Clip
+from jukebox_studio.errors import JukeboxError
+from jukebox_studio.events import Event, Note, Preview, Progress, VariantFinished
+from jukebox_studio.job_queue import (
+    JOB_FILE,
+    Job,
+    JobEvent,
+    JobQueue,
+    QueueChanged,
+    QueuedJob,
+    QueueState,
+    Renderer,
+)
+from jukebox_studio.operations import result_position
+from jukebox_studio.request import (
+    Continue,
+    Relyric,
+    Request,
+    Span,
+    Upsample,
+    Vary,
+    request_from_json,
+)
+from jukebox_studio.session import Session
+from jukebox_studio.session_records import Job as SessionJob
+from jukebox_studio.session_records import SessionClip, Variant, Way
+from jukebox_studio.style import format_blend
+from jukebox_studio.tempo import SongTime, checked_tempo
+from jukebox_studio.tempo_detection import TempoGuess, detect_tempo_of_file
+from ui.shared import SOURCE_LANE, Lane, variant_lane_id
+
+TEMPO_LISTEN_SECONDS = 90
+"""Of a new clip, from its start."""
+UNKNOWN_TEMPO_BPM = 120.0
+LONGEST_WORD_SECONDS = 2.0
+MOST_MATCHING_DB = 12.0
+LOUDNESS_SECONDS = 120
+"""Of a clip's end, that its results are held against."""
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".opus")
+
+_TEMPO_IN_NAME = re.compile(r"(?<![\d.])(\d{2,3}(?:\.\d+)?)[ _-]?bpm", re.IGNORECASE)
+_log = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    return datetime.now().astimezone()
+
+
+# The session's jobs as a queue -------------------------------------------------------------------
+
+_BY_WAY_OF = {
+    # Where a save was missed (a full disk), a job may have gone two steps since.
+    ("queued", "finished"): "running",
+    ("paused", "finished"): "running",
+}
+
+
+class SessionJobStore:
+    """The jobs of a session as the queue wants them; the session's rows are the only truth.
+
+    States are written as they change. The order is not: it is the musician's to change and to
+    undo, so `Project.move_job` writes it, and the queue follows.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._saved: dict[str, str] = {}
+
+    def load(self) -> QueueState:
+        """All that is not done with: finished and cancelled jobs are history."""
+        jobs = self._session.jobs()
+        self._saved = {str(job.id): job.state for job in jobs}
+        kept = [job for job in jobs if job.state not in ("finished", "cancelled")]
+        return QueueState(tuple(self._queued(job) for job in kept))
+
+    def save(self, state: QueueState) -> None:
+        for queued in state.jobs:
+            before = self._saved.get(queued.job_id)
+            if before == queued.state:
+                continue
+            if between := _BY_WAY_OF.get((before or "", queued.state)):
+                self._session.set_job_state(int(queued.job_id), between)  # type: ignore[arg-type]
+            self._session.set_job_state(int(queued.job_id), queued.state, queued.sentence)
+            self._saved[queued.job_id] = queued.state
+
+    def job_folder(self, job_id: str) -> Path:
+        return self._session.job(int(job_id)).folder
+
+    def added(self, job: SessionJob) -> Job:
+        """A job that was just put into the session, for the queue."""
+        self._saved[str(job.id)] = job.state
+        return _queue_job(job)
+
+    @staticmethod
+    def _queued(job: SessionJob) -> QueuedJob:
+        begun = job.state == "running" or (job.folder / JOB_FILE).is_file()
+        return QueuedJob(_queue_job(job), job.state, job.sentence, has_begun=begun)
+
+
+def _queue_job(job: SessionJob) -> Job:
+    return Job(
+        model=Path(job.model),
+        request=job.request,
+        out=job.results_folder,
+        title=job_title(job),
+        job_id=str(job.id),
+        folder=job.folder,
+    )
+
+
+def job_title(job: SessionJob) -> str:
+    """Such as "Continue · 8 bars · Ada"."""
+    parts = (job.operation.capitalize(), job.length_said, job.styles)
+    return " · ".join(part for part in parts if part)
+
+
+class RecordingEngine:
+    """An engine whose results are in the session before the queue hears of them.
+
+    So a job is never marked as finished while one of its variants is missing, whenever the program
+    is killed.
+    """
+
+    def __init__(self, engine: Renderer, session: Session) -> None:
+        self._engine = engine
+        self._session = session
+
+    def render(
+        self, model: Path, request: dict[str, Any], out: Path, folder: Path | None
+    ) -> Iterator[Event]:
+        jobs = [job for job in self._session.jobs() if job.folder == folder]
+        if not jobs:
+            raise JukeboxError(f"The session has no job that works in {folder}.")
+        return self._recorded(jobs[0], self._engine.render(model, request, out, folder))
+
+    def _recorded(self, job: SessionJob, events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            if isinstance(event, VariantFinished):
+                record_result(self._session, job, event)
+            yield event
+
+    def cancel(self) -> None:
+        self._engine.cancel()
+
+    def pause(self) -> None:
+        self._engine.pause()
+
+    def resume(self) -> None:
+        self._engine.resume()
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def record_result(session: Session, job: SessionJob, event: VariantFinished) -> Variant:
+    """Put a result into the session. One of an upsampling takes the place of its preview."""
+    described = described_by(event.description_path)
+    job_id, number = job.id, event.variant
+    if job.operation == Upsample.kind and job.parent_id is not None:
+        parent = session.variant(job.parent_id)
+        job_id, number = parent.job_id, parent.number
+    return session.record_variant(
+        job_id,
+        number,
+        seed=int(described.get("seed", job.request.get("seed", 0))),
+        state="preview" if event.level else "full",
+        audio_path=event.audio_path,
+        codes_path=event.codes_path,
+        gain_db=_matching_gain_db(session.clip(job.clip_id).sounding, event.audio_path),
+        length_samples=event.length_samples,
+        rate_hz=event.rate_hz,
+        remarks=described.get("notes", ()),
+        when=now(),
+    )
+
+
+def described_by(path: Path) -> dict[str, Any]:
+    """The description that lies beside a result; empty where there is none that can be read."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _matching_gain_db(clip: Clip, path: Path) -> float:
+    """What makes a result as loud as the clip, within reason; 0 where that cannot be measured."""
+    try:
+        length = min(clip.length_samples, LOUDNESS_SECONDS * clip.rate_hz)
+        start = clip.start_samples + clip.length_samples - length
+        own = audio.read(clip.path, start_samples=start, length_samples=length)
+        made = audio.read(path)
+    except JukeboxError as error:
+        _log.info("loudness is not matched: %s", error)
+        return 0.0
+    gain_db = audio.loudness_lufs(own.samples, own.rate_hz) - audio.loudness_lufs(
+        made.samples, made.rate_hz
+    )
+    if not math.isfinite(gain_db):
+        return 0.0
+    return max(-MOST_MATCHING_DB, min(MOST_MATCHING_DB, gain_db))
+
+
+# Files that come in ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found out about a file before it became a clip."""
+
+    clip: Clip
+    guess: TempoGuess | None
+    said: str
+    """What people are told of the tempo."""
+
+
+def look_at(path: Path) -> Looked:
+    """A whole file as a clip, with a tempo. Takes up to seconds; JukeboxError where it is no clip.
+
+    The tempo in the file's name counts ("loop-120bpm.wav"), else it is listened for.
+    """
+    if path.is_dir():
+        raise JukeboxError(f"{path.name} is a folder; drop the audio files in it.")
+    if not path.exists():
+        raise JukeboxError(
+            f"{path} is not there any more. Connect its drive, or choose another file."
+        )
+    info = audio.inspect(path)
+    named = _TEMPO_IN_NAME.search(path.stem)
+    guess = None
+    if named and 20 <= float(named[1]) <= 400:
+        tempo_bpm, said = float(named[1]), f"{float(named[1]):g} BPM, as the file's name says."
+    else:
+        most = min(info.length_samples, TEMPO_LISTEN_SECONDS * info.rate_hz)
+        guess = detect_tempo_of_file(path, length_samples=most)
+        if guess is None:
+            tempo_bpm = UNKNOWN_TEMPO_BPM
+            said = f"No beat was heard, so {tempo_bpm:g} BPM was taken; say what it is."
+        else:
+            tempo_bpm, said = round(guess.tempo_bpm, 2), guess.sentence()
+    clip = Clip.from_file(path.resolve(), SongTime.steady(checked_tempo(tempo_bpm)))
+    return Looked(clip, guess, said)
+
+
+class _Task(QRunnable):
+    """Something slow, in a thread of the pool; its end is told through a signal."""
+
+    def __init__(
+        self, work: Callable[[], object], done: Callable[[object, Exception | None], None]
+    ) -> None:
+        super().__init__()
+        self._work, self._done = work, done
+
+    def run(self) -> None:
+        try:
+            self._done(self._work(), None)
+        except Exception as error:  # told by the receiver
+            self._done(None, error)
+
+
+# The project -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Growing:
+    """A variant that is being made, as far as it can be heard."""
+
+    job_id: int
+    number: int
+    clip_id: int
+    path: Path
+    length_seconds: float
+    rate_hz: int
+
+    @property
+    def lane_id(self) -> str:
+        return f"growing-{self.job_id}-{self.number}"
+
+
+class Project(QObject):
+    """See the module. Use it from one thread; `close` it in the end."""
+
+    clips_changed = pyqtSignal()
+    variants_changed = pyqtSignal()
+    jobs_changed = pyqtSignal()
+    progressed = pyqtSignal(int, object)
+    """Job and its Progress."""
+    preview_grew = pyqtSignal(int, int, object, float, int)
+    """Job, variant, path, length in seconds, rate."""
+    clip_added = pyqtSignal(int)
+    told = pyqtSignal(str)
+    failed = pyqtSignal(str)
+    _news = pyqtSignal(object)
+    _task_ended = pyqtSignal(object, object, object)
+
+    def __init__(self, session: Session, engine: Renderer, parent: QObject | None = None) -> None:
+        """Raises JukeboxError where the queue of the session cannot be read."""
+        super().__init__(parent)
+        self.session = session
+        self.guesses: dict[int, TempoGuess] = {}
+        """Of clips whose tempo was heard, not told, until the musician confirms it."""
+        self.growing: dict[tuple[int, int], Growing] = {}
+        self._places: dict[int, tuple[float, tuple[float, ...]]] = {}
+        self._words: dict[Path, tuple[tuple[str, float], ...]] = {}
+        self._looking = 0
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(2)
+        self._queue_state = QueueState()
+        # Before anything is observed: these bring what other threads say to this one.
+        self._news.connect(self._on_news)
+        self._task_ended.connect(self._on_task_ended)
+        self.queue: JobQueue | None = None
+        if not session.read_only:
+            self._store = SessionJobStore(session)
+            self.queue = JobQueue(RecordingEngine(engine, session), self._store)
+            self._queue_state = self.queue.state
+            self._stop_observing = self.queue.observe(self._news.emit)
+        else:
+            engine.close()
+
+    @property
+    def name(self) -> str:
+        return self.session.folder.name
+
+    # Clips
+
+    def add_file(self, path: Path, then: Callable[[SessionClip], None] | None = None) -> None:
+        """Look at a file in the background and put it into the inbox; `failed` says why not."""
+        self.session.check_writable()
+        self._looking += 1
+        self.told.emit(self.tr("Listening to {name} …").format(name=path.name))
+
+        def taken(result: object) -> None:
+            assert isinstance(result, Looked)
+            name = path.stem
+            with self.session.one_step("Add clip", when=now()):
+                added = self.session.add_clip(result.clip, when=now(), name=name)
+                self.session.note_clip(added.id, result.said, when=now())
+            if result.guess is not None:
+                self.guesses[added.id] = result.guess
+            self._added(added)
+            self.told.emit(self.tr("{name}: {said}").format(name=name, said=result.said))
+            if then is not None:
+                then(added)
+
+        self._in_background(lambda: look_at(path), taken)
+
+    def add_clip(self, clip: Clip, name: str | None = None) -> SessionClip:
+        """A clip whose time is known, as a DAW sends it."""
+        added = self.session.add_clip(clip, when=now(), name=name)
+        self._added(added)
+        return added
+
+    def _added(self, added: SessionClip) -> None:
+        # The DAW's file may vanish with the take it belongs to.
+        self._in_background(lambda: self.session.copy_audio(added.id), self._copied)
+        self.clips_changed.emit()
+        self.clip_added.emit(added.id)
+
+    def _copied(self, _: object) -> None:
+        self.clips_changed.emit()
+
+    def set_tempo(self, clip_id: int, tempo_bpm: float, meter: str = "4/4") -> None:
+        """The musician's word on a clip's tempo, steady from its start."""
+        clip = self.session.clip(clip_id).clip
+        song = SongTime.steady(checked_tempo(tempo_bpm), meter)
+        self.session.update_clip(clip_id, replace(clip, song=song), when=now())
+        self.guesses.pop(clip_id, None)
+        self._places.clear()
+        self.clips_changed.emit()
+
+    def set_lyrics(self, clip_id: int, lyrics: str) -> None:
+        """What the clip sings."""
+        clip = self.session.clip(clip_id).clip
+        self.session.update_clip(clip_id, replace(clip, lyrics=lyrics), when=now())
+        self.clips_changed.emit()
+
+    def rename_clip(self, clip_id: int, name: str) -> None:
+        self.session.rename_clip(clip_id, name, when=now())
+        self.clips_changed.emit()
+
+    def note_clip(self, clip_id: int, notes: str) -> None:
+        self.session.note_clip(clip_id, notes, when=now())
+        self.clips_changed.emit()
+
+    def prune_clip(self, clip_id: int) -> None:
+        self.session.prune_clip(clip_id, when=now())
+        self.clips_changed.emit()
+        self.variants_changed.emit()
+
+    # Variants
+
+    def rename(self, variant_id: int, name: str) -> None:
+        self.session.rename(variant_id, name, when=now())
+        self.variants_changed.emit()
+
+    def note(self, variant_id: int, notes: str) -> None:
+        self.session.note(variant_id, notes, when=now())
+        self.variants_changed.emit()
+
+    def rate(self, variant_ids: Iterable[int], rating: int) -> None:
+        self.session.rate(variant_ids, rating, when=now())
+        self.variants_changed.emit()
+
+    def hide(self, variant_ids: Iterable[int], hidden: bool = True) -> None:
+        self.session.hide(variant_ids, hidden, when=now())
+        self.variants_changed.emit()
+
+    def prune(self, variant_ids: Iterable[int]) -> None:
+        self.session.prune(variant_ids, when=now())
+        self.variants_changed.emit()
+
+    def branch(self, variant_id: int, name: str = "") -> Variant:
+        made = self.session.branch(variant_id, name, when=now())
+        self.variants_changed.emit()
+        return made
+
+    def clip_of_variant(self, variant_id: int) -> Clip:
+        """A variant as the clip of a next request, at its place in the song."""
+        variant = self.session.variant(variant_id)
+        own = self.session.clip(variant.clip_id).clip
+        start_seconds, _ = self._place(variant.job_id)
+        return replace(
+            own,
+            path=variant.audio_path,
+            start_samples=0,
+            length_samples=variant.length_samples,
+            rate_hz=variant.rate_hz,
+            timeline_rate_hz=variant.rate_hz,
+            position_samples=round(start_seconds * variant.rate_hz),
+            name=self.variant_name(variant),
+            lyrics="",
+        )
+
+    def variant_name(self, variant: Variant) -> str:
+        return variant.name or self.tr("Variant {number}").format(number=variant.number + 1)
+
+    # Undo
+
+    def undo(self) -> None:
+        self._after_change(self.session.undo(), self.tr("Undone: {what}"))
+
+    def redo(self) -> None:
+        self._after_change(self.session.redo(), self.tr("Done again: {what}"))
+
+    def _after_change(self, change: Any, sentence: str) -> None:
+        if change is None:
+            return
+        self._places.clear()
+        self._follow_order()
+        self.clips_changed.emit()
+        self.variants_changed.emit()
+        self.told.emit(sentence.format(what=change.label))
+
+    # Rendering
+
+    def generate(
+        self,
+        request: Request,
+        model: Path,
+        clip_id: int,
+        parent_id: int | None = None,
+    ) -> SessionJob:
+        """Put a request at the end of the queue. JukeboxError where it cannot be kept."""
+        queue = self._writable_queue()
+        request = replace(request, date=now())
+        if parent_id is not None and request.codes_path is None:
+            request = replace(request, codes_path=self.session.variant(parent_id).codes_path)
+        job = self.session.add_job(
+            request.to_json(),
+            clip_id,
+            when=now(),
+            parent_id=parent_id,
+            operation=request.operation.kind,
+            styles=styles_said(request),
+            length_said=length_said(request),
+            model=str(model),
+        )
+        try:
+            queue.add(self._store.added(job))
+        except JukeboxError:
+            self.session.set_job_state(job.id, "cancelled")
+            raise
+        return job
+
+    def upsample(self, variant_id: int, model: Path | None = None) -> SessionJob:
+        """A preview in full quality, by the model that made it."""
+        variant = self.session.variant(variant_id)
+        if variant.state == "full":
+            raise JukeboxError(f"{self.variant_name(variant)} has its full quality already.")
+        made_by = self.session.job(variant.job_id)
+        asked = request_from_json(made_by.request)
+        request = replace(
+            asked,
+            operation=Upsample(),
+            codes_path=variant.codes_path,
+            preview_only=False,
+            variants=1,
+            first_variant=variant.number,
+        )
+        return self.generate(request, model or Path(made_by.model), variant.clip_id, variant_id)
+
+    @property
+    def queued(self) -> tuple[QueuedJob, ...]:
+        """The queue as it was last told."""
+        return self._queue_state.jobs
+
+    @property
+    def is_paused(self) -> bool:
+        return self._queue_state.is_paused
+
+    def progress(self, job_id: int) -> Progress | None:
+        return self.queue.progress(str(job_id)) if self.queue else None
+
+    def pause(self, job_id: int | None = None) -> None:
+        """One job, or the queue."""
+        self._writable_queue().pause(None if job_id is None else str(job_id))
+
+    def resume(self, job_id: int | None = None) -> None:
+        self._writable_queue().resume(None if job_id is None else str(job_id))
+
+    def cancel(self, job_id: int) -> None:
+        self._writable_queue().cancel(str(job_id))
+
+    def dismiss(self, job_id: int) -> None:
+        """Take a job that failed or ended off the list, for good."""
+        queue = self._writable_queue()
+        if queue.state.of(str(job_id)).state == "failed":
+            queue.cancel(str(job_id))
+            self.session.set_job_state(job_id, "cancelled")
+        queue.remove(str(job_id))
+
+    def move_job(self, job_id: int, before_id: int | None) -> None:
+        """Before another waiting job, or to the end; can be undone."""
+        self._writable_queue()
+        self.session.move_job(job_id, before_id, when=now())
+        self._follow_order()
+
+    def _follow_order(self) -> None:
+        """Let the queue have the session's order."""
+        if self.queue is None:
+            return
+        there = {queued.job_id for queued in self.queue.jobs}
+        waiting = [str(j.id) for j in self.session.jobs() if j.state in ("queued", "paused")]
+        waiting = [job_id for job_id in waiting if job_id in there]
+        for before, after in pairwise(waiting):
+            self.queue.move(after, after=before)
+
+    def _writable_queue(self) -> JobQueue:
+        self.session.check_writable()
+        assert self.queue is not None
+        return self.queue
+
+    # What is heard and seen
+
+    def lanes(self, clip_id: int, *, hidden: bool = False) -> list[Lane]:
+        """A clip and what was made of it, in the order of the tree; growing ones last."""
+        clip = self.session.clip(clip_id)
+        sounding = clip.sounding
+        length = sounding.length_samples / sounding.rate_hz
+        lanes = [
+            Lane(
+                SOURCE_LANE,
+                clip.name,
+                sounding.path,
+                float(sounding.start_seconds),
+                length,
+                length,
+                False,
+                0.0,
+                (),
+            )
+        ]
+        for variant in self.session.variants(clip_id):
+            if hidden or not variant.hidden:
+                lanes.append(self._lane_of(variant))
+        lanes += [self._growing_lane(g) for g in self.growing.values() if g.clip_id == clip_id]
+        return lanes
+
+    def _lane_of(self, variant: Variant) -> Lane:
+        start, joins = self._place(variant.job_id)
+        length = variant.length_samples / variant.rate_hz
+        words = tuple(
+            (word, start + begin, start + end) for word, begin, end in self._words_of(variant)
+        )
+        return Lane(
+            variant_lane_id(variant.id),
+            self.variant_name(variant),
+            variant.audio_path,
+            start,
+            length,
+            length,
+            variant.state == "preview",
+            variant.gain_db,
+            joins,
+            words,
+            variant.rating,
+            variant.hidden,
+        )
+
+    def _growing_lane(self, growing: Growing) -> Lane:
+        start, joins = self._place(growing.job_id)
+        job = self.session.job(growing.job_id)
+        asked = request_from_json(job.request)
+        whole = _asked_seconds(asked) or growing.length_seconds
+        return Lane(
+            growing.lane_id,
+            self.tr("Variant {number}").format(number=growing.number + 1),
+            growing.path,
+            start,
+            max(whole, growing.length_seconds),
+            growing.length_seconds,
+            True,
+            0.0,
+            joins,
+        )
+
+    def _place(self, job_id: int) -> tuple[float, tuple[float, ...]]:
+        """Where on the timeline a job's results start, and where they are joined, in seconds."""
+        if job_id not in self._places:
+            self._places[job_id] = self._placed(job_id)
+        return self._places[job_id]
+
+    def _placed(self, job_id: int) -> tuple[float, tuple[float, ...]]:
+        try:
+            request = request_from_json(self.session.job(job_id).request)
+        except JukeboxError as error:
+            _log.warning("job %d: %s", job_id, error)
+            return 0.0, ()
+        clip, operation = request.clip, request.operation
+        start = result_position(clip, operation) / clip.timeline_rate_hz
+        if isinstance(operation, Continue):
+            return start, (start,)
+        spans: tuple[Span, ...] = ()
+        if isinstance(operation, Vary):
+            spans = operation.spans
+        elif isinstance(operation, Relyric):
+            spans = (operation.span,)
+        ends = [s / clip.rate_hz for span in spans for s in (span.start_samples, span.end_samples)]
+        length = clip.length_samples / clip.rate_hz
+        return start, tuple(start + end for end in ends if 0 < end < length)
+
+    def _words_of(self, variant: Variant) -> tuple[tuple[str, float, float], ...]:
+        path = variant.audio_path.with_suffix(".json")
+        if path not in self._words:
+            told = described_by(path).get("lyrics") or {}
+            self._words[path] = tuple(words_in_time(told))
+        length = variant.length_samples / variant.rate_hz
+        words = self._words[path]
+        ends = [*(start for _, start in words), length][1 : len(words) + 1]
+        return tuple(
+            (word, start, max(start, min(end, start + LONGEST_WORD_SECONDS)))
+            for (word, start), end in zip(words, ends, strict=True)
+        )
+
+    # Out of the project
+
+    def export(
+        self,
+        variant_id: int,
+        how: Way = "saved",
+        *,
+        as_flac: bool = False,
+        between_seconds: tuple[float, float] | None = None,
+        track: str = "",
+    ) -> Path:
+        """A file of a variant in the exports folder, and a note that it went out.
+
+        between_seconds: a stretch of it alone, on the timeline. JukeboxError where it cannot be
+        written.
+        """
+        variant = self.session.variant(variant_id)
+        source: Path | None = None
+        named = ""
+        if as_flac or between_seconds:
+            start, _ = self._place(variant.job_id)
+            source, named = rendered_again(variant, start, as_flac, between_seconds)
+        path = self.session.export_variant(variant_id, when=now(), source=source, number_name=named)
+        if not self.session.read_only:
+            self.session.record_placement(variant_id, path, how, when=now(), track=track)
+        return path
+
+    # Ending
+
+    def close(self) -> None:
+        """End the engine and let another window have the session. What ran goes on next time."""
+        if self.queue is not None:
+            self._stop_observing()
+            self.queue.close()
+            self.queue = None
+        self._pool.waitForDone(5_000)
+        self.session.close()
+
+    # What other threads say
+
+    def _in_background(self, work: Callable[[], object], then: Callable[[object], None]) -> None:
+        task = _Task(work, lambda result, error: self._task_ended.emit(then, result, error))
+        self._pool.start(task)
+
+    def _on_task_ended(
+        self, then: Callable[[object], None], result: object, error: Exception | None
+    ) -> None:
+        try:
+            if error is not None:
+                raise error
+            then(result)
+        except JukeboxError as told:
+            self.failed.emit(str(told))
+        except Exception as fault:
+            _log.exception("in the background")
+            self.failed.emit(
+                self.tr("Something went wrong that should not: {fault!r}.").format(fault=fault)
+            )
+
+    def _on_news(self, news: JobEvent | QueueChanged) -> None:
+        if isinstance(news, QueueChanged):
+            self._on_queue(news)
+            return
+        job_id, event = int(news.job_id), news.event
+        if isinstance(event, Progress):
+            self.progressed.emit(job_id, event)
+        elif isinstance(event, Preview):
+            self._on_preview(job_id, event)
+        elif isinstance(event, VariantFinished):
+            self.growing.pop((job_id, event.variant), None)
+            self.variants_changed.emit()
+        elif isinstance(event, Note):
+            self.told.emit(event.text)
+
+    def _on_preview(self, job_id: int, event: Preview) -> None:
+        length = event.length_samples / event.rate_hz
+        key = job_id, event.variant
+        job = self.session.job(job_id)
+        self.growing[key] = Growing(
+            job_id, event.variant, job.clip_id, event.audio_path, length, event.rate_hz
+        )
+        self.preview_grew.emit(job_id, event.variant, event.audio_path, length, event.rate_hz)
+
+    def _on_queue(self, news: QueueChanged) -> None:
+        before = {queued.job_id: queued.state for queued in self._queue_state.jobs}
+        self._queue_state = news.state
+        if news.fault:
+            self.failed.emit(news.fault)
+        for queued in news.state.jobs:
+            if queued.is_over and before.get(queued.job_id) not in (None, queued.state):
+                self._forget_growing(int(queued.job_id))
+                if queued.state == "failed":
+                    self.failed.emit(queued.sentence)
+        self.jobs_changed.emit()
+
+    def _forget_growing(self, job_id: int) -> None:
+        """What was heard of an ended job: its results are there, or it will not go on by itself."""
+        left = [key for key in self.growing if key[0] == job_id]
+        for key in left:
+            del self.growing[key]
+        if left:
+            self.variants_changed.emit()
+
+
+def words_in_time(told: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """(word, second at which it begins) from the times of characters in a description."""
+    text, times = str(told.get("text", "")), told.get("sung_at_seconds", [])
+    if len(text) != len(times):
+        return
+    for found in re.finditer(r"\S+", text):
+        yield found[0], float(times[found.start()])
+
+
+def rendered_again(
+    variant: Variant,
+    start_seconds: float,
+    as_flac: bool,
+    between_seconds: tuple[float, float] | None,
+) -> tuple[Path, str]:
+    """A variant as another file beside it, and what its name says of the stretch.
+
+    The sound is the same, sample by sample; where on the timeline it lies goes with it.
+    """
+    from jukebox_studio import provenance
+
+    first, last = 0, variant.length_samples
+    suffix, named = (".flac" if as_flac else variant.audio_path.suffix), ""
+    stem = variant.audio_path.stem
+    if between_seconds:
+        a, b = (round((t - start_seconds) * variant.rate_hz) for t in between_seconds)
+        first, last = max(0, a), min(last, b)
+        if last <= first:
+            raise JukeboxError("The selection lies beside this variant; select a part of it.")
+        named = f"{first / variant.rate_hz:.2f}-{last / variant.rate_hz:.2f} s"
+        stem += f"-{first}-{last}"
+    path = variant.audio_path.with_name(stem + suffix)
+    if not path.is_file():
+        sound = audio.read(variant.audio_path, start_samples=first, length_samples=last - first)
+        made = provenance.read_provenance(variant.audio_path)
+        if made is None:
+            audio.write(path, sound.samples, sound.rate_hz)
+        else:
+            moved = replace(made, time_reference_samples=made.time_reference_samples + first)
+            provenance.write(path, sound.samples, sound.rate_hz, moved)
+    return path, named
+
+
+def styles_said(request: Request) -> str:
+    """Whom it should sound like, for lists and searches."""
+    told = []
+    for point in request.style.points:
+        blends = [format_blend(point.artists), format_blend(point.genres)]
+        told.append(" / ".join(blend for blend in blends if blend))
+    return " → ".join(text for text in told if text)
+
+
+def length_said(request: Request) -> str:
+    """Such as "8 bars", or how long the clip is."""
+    operation = request.operation
+    if isinstance(operation, Continue):
+        unit = operation.unit[:-1] if operation.length == 1 else operation.unit
+        return f"{operation.length:g} {unit}"
+    seconds = request.clip.length_samples / request.clip.rate_hz
+    return f"{seconds:.1f} s"
+
+
+def _asked_seconds(request: Request) -> float | None:
+    """How long a result will be; None where only the engine knows."""
+    clip, operation = request.clip, request.operation
+    if not isinstance(operation, Continue):
+        return clip.length_samples / clip.rate_hz
+    if operation.unit == "seconds":
+        return operation.length
+    song = clip.song
+    start = song.tempo.beat_at(clip.end_seconds)
+    if operation.unit == "bars":
+        end = song.end_of_span(start, operation.length)
+    else:
+        end = start + type(start)(operation.length)
+    return float(song.tempo.seconds_at(end) - clip.end_seconds)
