@@ -1,0 +1,55 @@
+"""The log, and what to send along with a question when something went wrong. Nothing personal but
+paths: no sound, no lyrics, no token."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import platformdirs
+
+LOG_BYTES = 1_000_000
+LOG_FILES = 3
+TOLD_LINES = 60
+_PACKAGES = ("jukebox-studio", "PyQt6", "pyqtgraph", "numpy", "soundfile", "torch")
+
+
+def log_path() -> Path:
+    return platformdirs.user_log_path("jukebox-studio", appauthor=False) / "window.log"
+
+
+def start_log(path: Path) -> str:
+    """Write the log there from now on; a sentence where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", errors="replace"
+        )
+    except OSError as error:
+        return f"There is no log: {path} cannot be written ({error.strerror or error})."
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    return ""
+
+
+def diagnostics(path: Path, *told: str) -> str:
+    """Versions, the system, what the parts say of themselves, and the end of the log."""
+    lines = [f"Python {platform.python_version()}, {platform.platform()}, {sys.executable}"]
+    for package in _PACKAGES:
+        try:
+            lines.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            lines.append(f"{package}: not installed")
+    lines += [text for text in told if text]
+    lines.append(f"Log: {path}")
+    try:
+        last = path.read_text(encoding="utf-8", errors="replace").splitlines()[-TOLD_LINES:]
+    except OSError as error:
+        last = [f"It cannot be read: {error.strerror or error}."]
+    return "\n".join([*lines, *last]) + "\n"

@@ -1,0 +1,122 @@
+"""What people are told, where they look: a bar above the waveforms, with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui.theme import GRID_PX, current_theme, icon
+
+Kind = Literal["told", "warning", "error"]
+TOLD_MILLISECONDS = 7_000
+MOST_MESSAGES = 3
+
+
+class Message(QFrame):
+    """One sentence, perhaps with a button; closed by hand, or by itself where it is only told."""
+
+    closed = pyqtSignal(object)
+
+    def __init__(
+        self,
+        text: str,
+        kind: Kind,
+        action: tuple[str, Callable[[], object]] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.text, self.kind = text, kind
+        self.setObjectName("message")
+        self.setAccessibleName(text)
+        theme = current_theme()
+        color = {"told": theme.accent, "warning": theme.warning, "error": theme.error}[kind]
+        # Only what is asked for here: the sheet of the program styles the rest.
+        self.setStyleSheet(
+            f"#message {{ background: {theme.raised}; border: none; border-left: 3px solid {color};"
+            " border-radius: 2px; }"
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(3 * GRID_PX, GRID_PX, GRID_PX, GRID_PX)
+        row.setSpacing(2 * GRID_PX)
+        sign = QLabel()
+        sign.setPixmap(icon("info" if kind == "told" else kind, color).pixmap(QSize(16, 16)))
+        row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        self.label = QLabel(text)
+        self.label.setWordWrap(True)
+        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        row.addWidget(self.label, 1)
+        self.button: QPushButton | None = None
+        if action is not None:
+            name, act = action
+            self.button = QPushButton(name)
+            self.button.clicked.connect(act)
+            self.button.clicked.connect(lambda: self.closed.emit(self))
+            row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        close = QToolButton()
+        close.setAutoRaise(True)
+        close.setIcon(icon("close"))
+        close.setToolTip(self.tr("Close"))
+        close.setAccessibleName(self.tr("Close this message"))
+        close.clicked.connect(lambda: self.closed.emit(self))
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+
+
+class MessageBar(QWidget):
+    """The newest messages, the newest on top. What went wrong stays until it is closed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Messages"))
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(GRID_PX)
+        self.setVisible(False)
+
+    @property
+    def messages(self) -> list[Message]:
+        found = [self._column.itemAt(i) for i in range(self._column.count())]
+        return [w for item in found if item and isinstance(w := item.widget(), Message)]
+
+    def say(
+        self, text: str, kind: Kind = "told", action: tuple[str, Callable[[], object]] | None = None
+    ) -> None:
+        """Show a sentence. The same one again moves to the top."""
+        for shown in self.messages:
+            if shown.text == text or (kind == "told" and shown.kind == "told"):
+                self._close(shown)
+        message = Message(text, kind, action, self)
+        message.closed.connect(self._close)
+        self._column.insertWidget(0, message)
+        for old in self.messages[MOST_MESSAGES:]:
+            self._close(old)
+        if kind == "told":
+            timer = QTimer(message)
+            timer.setSingleShot(True)
+            timer.timeout.connect(lambda: self._close(message))
+            timer.start(TOLD_MILLISECONDS)
+        self.setVisible(True)
+
+    def clear(self) -> None:
+        for message in self.messages:
+            self._close(message)
+
+    def _close(self, message: Message) -> None:
+        if self._column.indexOf(message) < 0:
+            return
+        self._column.removeWidget(message)
+        message.hide()
+        message.deleteLater()
+        self.setVisible(bool(self.messages))
