@@ -388,7 +388,7 @@ def _changes(text: str, what: str) -> list[tuple[Fraction, str]]:
         at, colon, value = piece.rpartition(":")
         try:
             found.append((Fraction(at) if colon else Fraction(0), value.strip()))
-        except ValueError:
+        except (ValueError, ZeroDivisionError):
             raise JukeboxError(
                 f"{piece!r} is no change of {what}; write the place, a colon and the {what}."
             ) from None
@@ -440,7 +440,7 @@ def _spans(texts: tuple[str, ...], clip: Clip) -> tuple[Span, ...]:
         start, dash, end = text.removeprefix("bars").strip().partition("-")
         try:
             a, b = Fraction(start), Fraction(end)
-        except ValueError:
+        except (ValueError, ZeroDivisionError):
             dash = ""
         if not dash:
             raise JukeboxError(f"{text!r} is no span; write 2-4.5 for seconds, or bars 1-3.")

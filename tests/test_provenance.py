@@ -21,11 +21,13 @@ from wavinfo import WavInfoReader
 from jukebox_studio import audio
 from jukebox_studio.bundle import MANIFEST, open_bundle
 from jukebox_studio.cli import app
+from jukebox_studio.clip import Clip
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import VariantFinished
 from jukebox_studio.licences import OPENAI_JUKEBOX
 from jukebox_studio.provenance import Provenance, read_provenance, request_sha256, write
-from jukebox_studio.request import ContinueRequest
+from jukebox_studio.request import Continue, Request
+from jukebox_studio.tempo import SongTime
 
 PROVENANCE = Provenance(
     program="jukebox-studio 0.1.0",
@@ -414,12 +416,13 @@ def test_a_chunk_that_claims_gigabytes_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_continuation_says_how_it_was_made(tiny_bundle: Path, tmp_path: Path) -> None:
-    from jukebox_studio.engine import continue_clip
+    from jukebox_studio.engine import render
 
-    clip = tmp_path / "clip.wav"
-    audio.write(clip, sound(22_050) * 0.3, 44_100)
-    request = ContinueRequest(clip, 500, variants=2, seed=7)
-    events = continue_clip(open_bundle(tiny_bundle), request, tmp_path / "out")
+    path = tmp_path / "clip.wav"
+    audio.write(path, sound(22_050) * 0.3, 44_100)
+    clip = replace(Clip.from_file(path, SongTime.steady(120)), position_samples=1000)
+    request = Request(clip, Continue(0.01, "seconds"), variants=2, seed=7)
+    events = render(open_bundle(tiny_bundle), request, tmp_path / "out")
     finished = [event for event in events if isinstance(event, VariantFinished)]
     assert [event.variant for event in finished] == [0, 1]
     for event in finished:
@@ -431,7 +434,7 @@ def test_a_continuation_says_how_it_was_made(tiny_bundle: Path, tmp_path: Path) 
         assert told.bundle_sha256 == hashlib.sha256(manifest).hexdigest()
         described = json.loads(event.description_path.read_text(encoding="utf-8"))
         assert told.request_sha256 == request_sha256(described["request"])
-        assert WavInfoReader(str(event.audio_path)).bext.time_reference == 0
+        assert WavInfoReader(str(event.audio_path)).bext.time_reference == 1000 + 22_050
 
 
 # The command -------------------------------------------------------------------------------------
