@@ -155,6 +155,9 @@ class LabelConfig:
     t_bins: int | None
     min_duration_seconds: float | None
     max_duration_seconds: float | None
+    style_everywhere: bool = False
+    """Whether artist and genres are added at every position. The original tells them at the first
+    one alone, from where a small model hardly hears them."""
 
 
 @dataclass(frozen=True)
@@ -392,6 +395,7 @@ _OWN_LABELS = LabelConfig(
     t_bins=None,
     min_duration_seconds=None,
     max_duration_seconds=None,
+    style_everywhere=True,
 )
 
 

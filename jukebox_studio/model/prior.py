@@ -338,6 +338,10 @@ class Prior(nn.Module):
             if codes_above is None or codes_above.shape[1] != expected:
                 raise ValueError(f"{self.config.name} needs {expected} codes of the level above.")
             x_cond = self.conditioner_blocks[0](codes_above)
+        if self.config.labels is not None and self.config.labels.style_everywhere:
+            assert y_cond is not None
+            everywhere = y_cond.expand(-1, self.config.n_ctx, -1)
+            x_cond = everywhere if x_cond is None else x_cond + everywhere
         return Conditioning(x_cond, y_cond)
 
     def encode_lyrics(self, lyric_tokens: Tensor) -> Tensor:

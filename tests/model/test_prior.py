@@ -1,6 +1,8 @@
 """Priors: what they are conditioned on, their losses, their keys."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import torch
 from tiny_priors import order_config, random_inputs, random_prior, upsampler_config
 from torch.nn import functional as F
 
-from jukebox_studio.model.config import PUBLISHED_PRIORS
+from jukebox_studio.model.config import PUBLISHED_PRIORS, PriorConfig
 from jukebox_studio.model.prior import Prior
 
 DATA = Path(__file__).parent.parent / "data"
@@ -51,6 +53,24 @@ def test_a_style_given_as_a_vector_replaces_the_labels() -> None:
     assert not torch.allclose(
         prior(inputs.codes, inputs.y, style=blend), prior(inputs.codes, inputs.y)
     )
+
+
+@pytest.mark.parametrize("make", [lambda: order_config(2), upsampler_config])
+@torch.no_grad()
+def test_style_may_be_told_at_every_position(make: Callable[[], PriorConfig]) -> None:
+    config = make()
+    assert config.labels is not None
+    everywhere = replace(config, labels=replace(config.labels, style_everywhere=True))
+    published, ours = random_prior(config), random_prior(everywhere)
+    ours.load_state_dict(published.state_dict())
+    inputs = random_inputs(config)
+    told = (inputs.y, inputs.codes_above)
+    first, every = published.conditioning(*told), ours.conditioning(*told)
+    assert every.x_cond is not None
+    assert every.y_cond is not None
+    before = 0.0 if first.x_cond is None else first.x_cond
+    expected = (before + every.y_cond).expand(-1, config.n_ctx, -1)
+    torch.testing.assert_close(every.x_cond, expected)
 
 
 @torch.no_grad()
