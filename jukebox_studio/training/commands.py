@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
 from cyclopts import App, Parameter
 from safetensors.torch import load_file
+from torch import Tensor
 
 from jukebox_studio.bundle import VQVAE_FILE, Manifest, labels_file, prior_file, write_bundle
 from jukebox_studio.command_types import Positive, Share, Whole
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import CC_BY_SA_4
-from jukebox_studio.model.config import PRIORS, VQVAES, VQVAEConfig
+from jukebox_studio.model.config import PRIORS, VQVAES, PriorConfig, VQVAEConfig
 from jukebox_studio.model.load import save_weights
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
@@ -39,6 +41,7 @@ from jukebox_studio.training.loop import (
     train,
 )
 from jukebox_studio.training.losses import LossConfig, bandwidth
+from jukebox_studio.training.lyric_attention import score_heads, sung_windows
 from jukebox_studio.training.prior import PriorTask
 from jukebox_studio.training.vqvae import VQVAETask, load_trained
 
@@ -308,11 +311,14 @@ def bundle(
     tables = make_tables([t for t in read_table(data) if t.split == "train"])
     vqvae_model = assemble_vqvae(shape, runs)
     priors = {n: PRIORS[f"{config}_level_{n}"] for n in range(shape.levels)}
+    states = {level: best_state(runs / f"prior_level_{level}") for level in priors}
+    top = shape.levels - 1
+    if priors[top].lyrics is not None:
+        priors[top] = _with_alignment_head(priors[top], states[top], data, runs, vqvae_model)
 
     def fill(folder: Path) -> Manifest:
         save_weights(folder / VQVAE_FILE, vqvae_model.state_dict(), torch.float16)
-        for level in priors:
-            state = best_state(runs / f"prior_level_{level}")
+        for level, state in states.items():
             save_weights(folder / prior_file(level), state, torch.float16)
         text = json.dumps(tables.to_json(), indent=1) + "\n"
         (folder / labels_file(tables.version)).write_text(text, encoding="utf-8")
@@ -328,6 +334,41 @@ def bundle(
 
     write_bundle(out, fill, replace=replace)
     print(f"{out} holds the bundle {name}.")
+
+
+def _with_alignment_head(
+    shape: PriorConfig, state: Mapping[str, Tensor], data: Path, runs: Path, vqvae_model: VQVAE
+) -> PriorConfig:
+    """The shape with the head that follows the words best on the validation tracks.
+
+    As it is where none of them has words whose times are known.
+    """
+    table = read_table(data)
+    sounds = _sounds(data, shape.sample_rate_hz)["validation"]
+    sung = [s for s in sounds if s.track.words]
+    if not sung:
+        return shape
+    coded = encode_tracks(vqvae_model, sung, runs / "codes", levels=[shape.level])
+    tables = make_tables([t for t in table if t.split == "train"])
+    prior = Prior(shape)
+    prior.load_state_dict(dict(state))
+    prior.eval()
+    try:
+        windows = CodeWindows(coded, shape, tables, seed=0)
+        chosen = sung_windows(windows, 2)
+    except JukeboxError:  # too short for a window
+        return shape
+    if not chosen:
+        return shape
+    with torch.no_grad():
+        best = score_heads(prior, windows, chosen)[0]
+    print(
+        f"Layer {best.layer}, head {best.head} follows the words: {best.near:.0%} of its attention "
+        f"lies near what is sung, {best.by_chance:.0%} by chance."
+    )
+    assert shape.lyrics is not None
+    lyrics = dataclasses.replace(shape.lyrics, alignment_layer=best.layer, alignment_head=best.head)
+    return dataclasses.replace(shape, lyrics=lyrics)
 
 
 def _begin(model: Prior, level: int, folder: Path) -> None:
