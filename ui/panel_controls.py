@@ -1,0 +1,198 @@
+"""Controls that the request panel and its parts are made of."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QEvent, QObject, QSize, Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ui.theme import GRID_PX, icon
+
+_STEPS = 1000
+
+
+def describe(widget: QWidget, name: str, tip: str) -> None:
+    """What a screen reader calls a control, and what it does."""
+    widget.setAccessibleName(name)
+    widget.setAccessibleDescription(tip)
+    widget.setToolTip(tip)
+
+
+def icon_button(name: str, says: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setIcon(icon(name))
+    button.setIconSize(QSize(4 * GRID_PX, 4 * GRID_PX))
+    button.setAutoRaise(True)
+    describe(button, says, tip)
+    return button
+
+
+def quiet_label(text: str = "", role: str = "dim") -> QLabel:
+    """A line of its own that wraps; `role` as the theme's style sheet has it."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)  # names of artists and files are no markup
+    label.setProperty("role", role)
+    return label
+
+
+class WheelGuard(QObject):
+    """Keeps the wheel, which scrolls the panel, from changing a value that has no focus."""
+
+    def guard(self, root: QWidget) -> None:
+        for kind in (QAbstractSpinBox, QComboBox, QSlider):
+            for widget in root.findChildren(kind):
+                widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.Wheel:
+            assert isinstance(watched, QWidget)
+            if not watched.hasFocus():
+                event.ignore()
+                return True
+        return False
+
+
+class Amount(QWidget):
+    """A slider, and the number it stands for beside it."""
+
+    changed = pyqtSignal(float)
+
+    def __init__(
+        self,
+        name: str,
+        tip: str,
+        lowest: float,
+        highest: float,
+        *,
+        decimals: int = 2,
+        step: float = 0.05,
+        ends: tuple[str, str] | None = None,
+    ) -> None:
+        """`ends`: what the lowest and the highest value are called, under the slider."""
+        super().__init__()
+        self._lowest, self._highest = lowest, highest
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, _STEPS)
+        self.slider.setSingleStep(round(step / (highest - lowest) * _STEPS))
+        self.slider.setPageStep(_STEPS // 10)
+        self.spin = QDoubleSpinBox()
+        self.spin.setRange(lowest, highest)
+        self.spin.setDecimals(decimals)
+        self.spin.setSingleStep(step)
+        self.spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+        self.spin.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.spin.setFixedWidth(16 * GRID_PX)
+        describe(self.slider, name, tip)
+        describe(self.spin, self.tr("{0}, as a number").format(name), tip)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2 * GRID_PX)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.spin)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(row)
+        if ends is not None:
+            below = QHBoxLayout()
+            below.setContentsMargins(0, 0, 16 * GRID_PX + 2 * GRID_PX, 0)
+            below.addWidget(quiet_label(ends[0]))
+            right = quiet_label(ends[1])
+            right.setAlignment(Qt.AlignmentFlag.AlignRight)
+            below.addWidget(right)
+            column.addLayout(below)
+        self.slider.valueChanged.connect(self._slid)
+        self.spin.valueChanged.connect(self._typed)
+        self.set_value(lowest)
+
+    def value(self) -> float:
+        return self.spin.value()
+
+    def set_range(self, lowest: float, highest: float) -> None:
+        self._lowest, self._highest = lowest, highest
+        self.spin.setRange(lowest, highest)
+        self._follow()
+
+    def set_value(self, value: float) -> None:
+        """Without telling anybody."""
+        self.spin.blockSignals(True)
+        self.spin.setValue(value)
+        self.spin.blockSignals(False)
+        self._follow()
+
+    def _follow(self) -> None:
+        share = (self.spin.value() - self._lowest) / (self._highest - self._lowest)
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(share * _STEPS))
+        self.slider.blockSignals(False)
+
+    def _slid(self, place: int) -> None:
+        value = self._lowest + (self._highest - self._lowest) * place / _STEPS
+        self.spin.blockSignals(True)
+        self.spin.setValue(value)
+        self.spin.blockSignals(False)
+        self.changed.emit(self.value())
+
+    def _typed(self) -> None:
+        self._follow()
+        self.changed.emit(self.value())
+
+
+class Fold(QWidget):
+    """A heading that opens and closes what is under it."""
+
+    def __init__(self, title: str, tip: str, content: QWidget, *, is_open: bool = False) -> None:
+        super().__init__()
+        self.content = content
+        self.header = QToolButton()
+        self.header.setText(title)
+        self.header.setCheckable(True)
+        self.header.setAutoRaise(True)
+        self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.header.setIconSize(QSize(3 * GRID_PX, 3 * GRID_PX))
+        describe(self.header, title, tip)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GRID_PX)
+        layout.addWidget(self.header)
+        layout.addWidget(content)
+        self.header.toggled.connect(self.set_open)
+        self.set_open(is_open)
+
+    def is_open(self) -> bool:
+        return self.header.isChecked()
+
+    def set_open(self, is_open: bool) -> None:
+        self.header.setChecked(is_open)
+        self.header.setIcon(icon("down" if is_open else "right"))
+        self.content.setVisible(is_open)
+
+
+def column(parent: QWidget | None = None, spacing: int = 2) -> QVBoxLayout:
+    """A vertical layout without margins; spacing in units of the grid."""
+    layout = QVBoxLayout(parent) if parent is not None else QVBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing * GRID_PX)
+    return layout
+
+
+def row(*widgets: QWidget, spacing: int = 2) -> QHBoxLayout:
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing * GRID_PX)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return layout
