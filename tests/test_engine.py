@@ -1,180 +1,723 @@
-"""`continue` end to end on a tiny random model: lengths, joints, labels, files, bad input."""
+"""Every operation end to end on a tiny random model: lengths, codes, joints, files, bad input."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
+import torch
 
-from jukebox_studio import audio, engine
-from jukebox_studio.bundle import open_bundle
-from jukebox_studio.engine import continue_clip
+from jukebox_studio import audio, engine, results
+from jukebox_studio.bundle import Bundle, open_bundle
+from jukebox_studio.canvas import Canvas, differing_tail
+from jukebox_studio.clip import Clip
+from jukebox_studio.codes_file import SavedCodes, read_codes
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.events import Note, Progress, VariantFinished
+from jukebox_studio.events import Event, Note, Preview, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
-from jukebox_studio.model.config import PRIORS, PUBLISHED_PRIORS, PUBLISHED_VQVAE, TINY_VQVAE
-from jukebox_studio.operations import plan_continue, sliding_windows
-from jukebox_studio.request import ContinueRequest, FileFormat, Sampling
-from jukebox_studio.seam import continue_from
+from jukebox_studio.loaded import Models
+from jukebox_studio.model.vqvae import VQVAE
+from jukebox_studio.operations import clip_result_samples, continue_samples
+from jukebox_studio.request import (
+    Continue,
+    FileFormat,
+    Guidance,
+    Operation,
+    Place,
+    Relyric,
+    Request,
+    Restyle,
+    Sampling,
+    Span,
+    Upsample,
+    Vary,
+)
+from jukebox_studio.results import heard_again, sound_of, spans_at_rate
+from jukebox_studio.style import Style, StylePoint, parse_blend
+from jukebox_studio.tempo import SongTime, TempoMap, nearest
 
-MakeClip = Callable[..., Path]
+HOP = 32
+"""Samples of one of the tiny model's top codes."""
+RATE_HZ = 22_050
+
+MakeClip = Callable[..., Clip]
 
 
 @pytest.fixture
 def make_clip(tmp_path: Path) -> MakeClip:
-    def make(seconds: float = 0.5, rate_hz: int = 44_100, channels: int = 2) -> Path:
+    """A clip of noise and tone, so that its codes are many."""
+
+    def make(
+        seconds: float = 0.15,
+        rate_hz: int = RATE_HZ,
+        channels: int = 1,
+        timeline_rate_hz: int | None = None,
+        **more: Any,
+    ) -> Clip:
+        rng = np.random.default_rng(5)
         time = np.arange(round(seconds * rate_hz)) / rate_hz
-        tone = 0.3 * np.sin(2 * np.pi * 220 * time)
-        samples = np.stack([tone * (1 + c) / channels for c in range(channels)], axis=1)
+        tone = 0.2 * np.sin(2 * np.pi * 220 * time)[:, None]
+        samples = tone + 0.1 * rng.standard_normal((len(time), channels))
         path = tmp_path / "a clip ü.wav"
-        audio.write(path, samples.astype(np.float32), rate_hz)
-        return path
+        audio.write(path, samples.astype(np.float32), rate_hz, subtype="FLOAT")
+        clip = Clip.from_file(path, SongTime.steady(120))
+        return replace(clip, timeline_rate_hz=timeline_rate_hz or rate_hz, **more)
 
     return make
 
 
-def render(bundle: Path, request: ContinueRequest, out: Path) -> list[VariantFinished]:
-    events = list(continue_clip(open_bundle(bundle), request, out))
-    return [e for e in events if isinstance(e, VariantFinished)]
+@dataclass
+class Rendered:
+    events: list[Event]
+
+    @property
+    def finished(self) -> list[VariantFinished]:
+        return [event for event in self.events if isinstance(event, VariantFinished)]
+
+    @property
+    def notes(self) -> str:
+        return " ".join(event.text for event in self.events if isinstance(event, Note))
+
+    @property
+    def previews(self) -> list[Preview]:
+        return [event for event in self.events if isinstance(event, Preview)]
+
+    @property
+    def codes(self) -> list[SavedCodes]:
+        return [read_codes(event.codes_path) for event in self.finished]
+
+    @property
+    def samples(self) -> list[np.ndarray]:
+        return [audio.read(event.audio_path).samples for event in self.finished]
+
+    def described(self, number: int = 0) -> dict[str, Any]:
+        text = self.finished[number].description_path.read_text(encoding="utf-8")
+        described: dict[str, Any] = json.loads(text)
+        return described
 
 
-@pytest.mark.parametrize("rate_hz", [44_100, 48_000, 22_050, 16_000, 44_101])
-@pytest.mark.parametrize("length_samples", [1, 997, 12_345])
-def test_results_have_exactly_the_length_rate_and_channels_asked_for(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path, rate_hz: int, length_samples: int
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return Models()
+
+
+class Studio:
+    """Renders on one bundle, whose networks are loaded once."""
+
+    def __init__(self, folder: Path, models: Models, out: Path) -> None:
+        self.bundle: Bundle = open_bundle(folder)
+        self.models, self.out = models, out
+
+    def events(
+        self, request: Request, job: Path | None = None, out: Path | None = None
+    ) -> Iterator[Event]:
+        return engine.render(self.bundle, request, out or self.out, job, self.models)
+
+    def render(self, request: Request, job: Path | None = None) -> Rendered:
+        return Rendered(list(self.events(request, job)))
+
+
+@pytest.fixture
+def studio(singing_bundle: Path, models: Models, tmp_path: Path) -> Studio:
+    return Studio(singing_bundle, models, tmp_path / "out")
+
+
+def same_codes(a: SavedCodes, b: SavedCodes) -> bool:
+    if a.levels.keys() != b.levels.keys() or (a.side is None) != (b.side is None):
+        return False
+    sides = a.side is None or b.side is None or torch.equal(a.side, b.side)
+    return sides and all(torch.equal(codes, b.levels[level]) for level, codes in a.levels.items())
+
+
+def span_of(clip: Clip, start: float, end: float) -> Span:
+    """From one share of the clip to another."""
+    return Span(int(start * clip.length_samples), int(end * clip.length_samples))
+
+
+def operation_of(kind: str, clip: Clip) -> Operation:
+    return {
+        "continue": Continue(0.06, "seconds"),
+        "restyle": Restyle(0.4),
+        "relyric": Relyric(span_of(clip, 0.4, 0.9), words_before="da"),
+        "vary": Vary((span_of(clip, 0.2, 0.4), span_of(clip, 0.6, 0.7)), candidates=2),
+    }[kind]
+
+
+KINDS = ["continue", "restyle", "relyric", "vary"]
+
+# Lengths and files -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("rate_hz", "timeline_rate_hz", "channels"), [(44_101, 48_000, 2), (16_000, 16_000, 1)]
+)
+def test_results_have_exactly_the_length_and_are_made_again_from_their_codes(
+    studio: Studio,
+    make_clip: MakeClip,
+    kind: str,
+    rate_hz: int,
+    timeline_rate_hz: int,
+    channels: int,
 ) -> None:
-    request = ContinueRequest(make_clip(rate_hz=rate_hz), length_samples, variants=2, seed=7)
-    finished = render(tiny_bundle, request, tmp_path / "out")
-    assert len(finished) == 2
-    for variant in finished:
-        info = soundfile.info(variant.audio_path)
-        assert (info.frames, info.samplerate, info.channels) == (length_samples, rate_hz, 2)
-        assert info.subtype == "PCM_24"
+    clip = make_clip(0.151, rate_hz, channels, timeline_rate_hz, position_samples=777)
+    operation = operation_of(kind, clip)
+    request = Request(clip, operation, lyrics="la", variants=1, seed=7, file_format="wav-float")
+    rendered = studio.render(request)
+    (finished,) = rendered.finished
+    if isinstance(operation, Continue):
+        length, _ = continue_samples(clip, operation)
+    else:
+        length = clip_result_samples(clip)
+    info = soundfile.info(finished.audio_path)
+    assert (info.frames, info.samplerate) == (length, timeline_rate_hz)
+    assert (info.channels, info.subtype) == (channels, "FLOAT")
+    assert finished.length_samples == length
+    (saved,) = rendered.codes
+    assert (saved.side is not None) == (channels == 2)
+    assert np.array_equal(heard_again(studio.models, saved), rendered.samples[0])
+
+
+@pytest.mark.parametrize(("length", "unit"), [(1 / 44_100, "seconds"), (0.25, "beats")])
+def test_a_tempo_change_and_a_single_sample(
+    studio: Studio, make_clip: MakeClip, length: float, unit: Any
+) -> None:
+    song = replace(SongTime.steady(120), tempo=TempoMap.of((0, 120), (Fraction(2, 5), 300)))
+    clip = make_clip(0.15, 44_100, song=song)
+    (finished,) = studio.render(Request(clip, Continue(length, unit), variants=1)).finished
+    # 0.15 s are 0.3 beats; 0.1 more at 120 and 0.15 at 300 beats a minute are 0.05 + 0.03 s.
+    expected = {"seconds": 1, "beats": nearest(Fraction(8, 100) * 44_100)}[unit]
+    assert finished.length_samples == expected
 
 
 @pytest.mark.parametrize(
-    ("file_format", "suffix", "subtype"),
-    [("wav", ".wav", "PCM_24"), ("wav-float", ".wav", "FLOAT"), ("flac", ".flac", "PCM_24")],
+    ("file_format", "suffix", "subtype"), [("wav", ".wav", "PCM_24"), ("flac", ".flac", "PCM_24")]
 )
 def test_results_come_in_the_format_asked_for(
-    tiny_bundle: Path,
-    make_clip: MakeClip,
-    tmp_path: Path,
-    file_format: FileFormat,
-    suffix: str,
-    subtype: str,
+    studio: Studio, make_clip: MakeClip, file_format: FileFormat, suffix: str, subtype: str
 ) -> None:
-    request = ContinueRequest(make_clip(), 700, variants=1, file_format=file_format)
-    (finished,) = render(tiny_bundle, request, tmp_path / "out")
+    request = Request(make_clip(), Continue(0.01, "seconds"), variants=1, file_format=file_format)
+    (finished,) = studio.render(request).finished
     assert finished.audio_path.suffix == suffix
-    info = soundfile.info(finished.audio_path)
-    assert (info.subtype, info.frames) == (subtype, 700)
+    assert soundfile.info(finished.audio_path).subtype == subtype
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.13, 1.0, 8.0])
-def test_clips_shorter_and_longer_than_a_window_are_continued(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path, seconds: float
-) -> None:
-    request = ContinueRequest(make_clip(seconds, channels=1), 5000, variants=1)
-    (finished,) = render(tiny_bundle, request, tmp_path / "out")
-    assert finished.length_samples == 5000
-
-
-def test_a_seed_gives_the_same_variant_alone_and_among_others(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
-) -> None:
-    clip = make_clip()
-
-    def samples(variants: int, seed: int, out: str) -> list[np.ndarray]:
-        request = ContinueRequest(clip, 4000, variants=variants, seed=seed)
-        finished = render(tiny_bundle, request, tmp_path / out)
-        return [audio.read(v.audio_path).samples for v in finished]
-
-    three, again = samples(3, 7, "a"), samples(3, 7, "b")
-    one, other = samples(1, 7, "c"), samples(1, 8, "d")
-    for a, b in zip(three, again, strict=True):
-        assert np.array_equal(a, b)
-    assert np.array_equal(three[0], one[0])
-    assert not np.array_equal(three[0], three[1])
-    assert not np.array_equal(one[0], other[0])
-
-
-def test_the_description_says_how_a_result_was_made(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
-) -> None:
-    request = ContinueRequest(
-        make_clip(), 4000, artist="Ada", genre="Hum", variants=1, seed=7, sampling=Sampling(0.9)
+def test_the_description_says_how_a_result_was_made(studio: Studio, make_clip: MakeClip) -> None:
+    request = Request(
+        make_clip(),
+        Continue(0.06, "seconds"),
+        style=Style.of("Ada", "hum"),
+        lyrics="la",
+        variants=1,
+        seed=7,
     )
-    (finished,) = render(tiny_bundle, request, tmp_path / "out")
-    described = json.loads(finished.description_path.read_text(encoding="utf-8"))
+    rendered = studio.render(request)
+    described = rendered.described()
     assert described["request"] == request.to_json()
     assert described["seed"] == 7
-    assert described["model"]["name"] == "tiny"
+    assert described["model"]["name"] == "singing"
     assert described["licence"]["name"] == "CC-BY-SA-4.0"
-    assert described["audio"]["length_samples"] == 4000
-    assert (finished.audio_path.parent / described["audio"]["file"]).is_file()
+    assert described["audio"]["length_samples"] == rendered.finished[0].length_samples
+    assert (studio.out / described["audio"]["file"]).is_file()
+    assert described["audio"]["codes"] == rendered.finished[0].codes_path.name
+    words = described["lyrics"]
+    assert (words["text"], words["heard"]) == ("la", True)
+    assert len(words["sung_at_seconds"]) == 2
+    assert words["sung_at_seconds"] == sorted(words["sung_at_seconds"])
 
 
-def test_a_second_render_keeps_the_first(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
+def test_a_second_render_keeps_the_first(studio: Studio, make_clip: MakeClip) -> None:
+    request = Request(make_clip(), Continue(0.01, "seconds"), variants=1)
+    first, second = studio.render(request), studio.render(request)
+    paths = [r.finished[0].audio_path for r in (first, second)]
+    assert paths[0] != paths[1]
+    assert paths[0].is_file()
+
+
+def test_a_very_long_name_is_cut(studio: Studio, make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip()
+    path = clip.path.rename(tmp_path / f"{'é' * 120}.wav")
+    request = Request(replace(clip, path=path), Continue(0.01, "seconds"), variants=1)
+    (finished,) = studio.render(request).finished
+    assert finished.audio_path.name.startswith("éé")
+
+
+# Variants ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["continue", "vary"])
+def test_a_variant_is_the_same_alone_and_among_others(
+    studio: Studio, make_clip: MakeClip, kind: str
 ) -> None:
-    request = ContinueRequest(make_clip(), 500, variants=1)
-    (first,) = render(tiny_bundle, request, tmp_path / "out")
-    (second,) = render(tiny_bundle, request, tmp_path / "out")
-    assert first.audio_path != second.audio_path
-    assert first.audio_path.is_file()
-
-
-def test_what_the_model_does_not_know_is_told(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
-) -> None:
-    request = ContinueRequest(
-        make_clip(), 500, artist="Nobody Ever", genre="hum", lyrics="la ☃ la", variants=1
+    clip = make_clip(channels=2)
+    request = Request(
+        clip,
+        operation_of(kind, clip),
+        style=Style.of("Ada:0.5,Bo:0.5"),
+        lyrics="la",
+        guidance=Guidance(1.0, 1.0),
+        variants=3,
+        seed=7,
     )
-    events = list(continue_clip(open_bundle(tiny_bundle), request, tmp_path / "out"))
-    notes = " ".join(e.text for e in events if isinstance(e, Note))
-    assert "Nobody Ever" in notes
-    assert "hum" not in notes.replace("hum”", "")
-    assert "☃" in notes
+    three = studio.render(request)
+    one = studio.render(replace(request, first_variant=2, variants=1))
+    assert same_codes(three.codes[2], one.codes[0])
+    assert np.array_equal(three.samples[2], one.samples[0])
+    assert not same_codes(three.codes[0], three.codes[1])
+
+
+def test_another_seed_is_other_music(studio: Studio, make_clip: MakeClip) -> None:
+    request = Request(make_clip(), Restyle(0.0), variants=1, preview_only=True)
+    one, other = (studio.render(replace(request, seed=seed)).codes[0] for seed in (7, 8))
+    assert not same_codes(one, other)
+
+
+def test_a_style_that_weighs_nothing_changes_no_number(studio: Studio, make_clip: MakeClip) -> None:
+    def codes(artists: str) -> torch.Tensor:
+        style = Style.of(artists, "hum")
+        request = Request(
+            make_clip(),
+            Restyle(0.0),
+            style=style,
+            sampling=Sampling(4.0),  # where many codes are likely, each small change shows
+            variants=1,
+            preview_only=True,
+        )
+        return studio.render(request).codes[0].levels[1]
+
+    pure = codes("Ada")
+    assert torch.equal(codes("Ada:1,Bo:0"), pure)
+    assert not torch.equal(codes("Ada:0.5,Bo:0.5"), pure)
+    assert not torch.equal(codes("Bo"), pure)
+
+
+def test_guidance_and_morphs_are_heard(studio: Studio, make_clip: MakeClip) -> None:
+    plain = Request(
+        make_clip(),
+        Restyle(0.0),
+        style=Style.of("Ada"),
+        lyrics="la",
+        sampling=Sampling(4.0),
+        variants=1,
+        preview_only=True,
+    )
+    morph = Style((StylePoint(0.0, parse_blend("Ada")), StylePoint(0.1, parse_blend("Bo"))))
+    asked = [
+        plain,
+        replace(plain, guidance=Guidance(style=3.0)),
+        replace(plain, guidance=Guidance(lyrics=3.0)),
+        replace(plain, style=morph),
+    ]
+    made = [studio.render(request).codes[0].levels[1] for request in asked]
+    for i, one in enumerate(made):
+        assert not any(torch.equal(one, other) for other in made[:i])
+
+
+# Keep, spans and joints --------------------------------------------------------------------------
+
+
+def test_keep_goes_from_new_to_the_same(studio: Studio, make_clip: MakeClip) -> None:
+    clip = make_clip()
+    shares = []
+    for keep in (0.0, 0.25, 0.5, 0.75, 1.0):
+        request = Request(clip, Restyle(keep), variants=1, preview_only=keep < 1)
+        (saved,) = studio.render(request).codes
+        canvas = Canvas(studio.models, request)
+        own, guide = canvas.codes(1)[0], canvas.plan.stretches[0].start
+        assert torch.equal(saved.levels[1][:guide], own[:guide])
+        shares.append(float((saved.levels[1] == own)[guide:].float().mean()))
+    assert shares == sorted(shares)
+    assert shares[0] < 0.5
+    assert shares[-1] == 1.0
+    assert torch.equal(saved.levels[0], canvas.codes(0)[0][: len(saved.levels[0])])
+
+
+@pytest.mark.parametrize("kind", ["relyric", "vary"])
+def test_nothing_outside_the_spans_is_touched(
+    studio: Studio, make_clip: MakeClip, kind: str
+) -> None:
+    clip = make_clip(channels=2)
+    operation = operation_of(kind, clip)
+    request = Request(clip, operation, lyrics="la", variants=1, file_format="wav-float")
+    rendered = studio.render(request)
+    own = audio.read(clip.path).samples
+    outside = np.ones(len(own), bool)
+    for start, end in spans_at_rate(request, RATE_HZ, len(own)):
+        outside[start:end] = False
+    (made,) = rendered.samples
+    assert np.array_equal(made[outside], own[outside])
+    assert not np.array_equal(made[~outside], own[~outside])
+    canvas = Canvas(studio.models, request)
+    for level, ratio in ((1, 1), (0, 4)):
+        kept = torch.ones(canvas.plan.total_codes * ratio, dtype=torch.bool)
+        for stretch in canvas.plan.stretches:
+            kept[stretch.start * ratio : stretch.end * ratio] = False
+        codes, known = rendered.codes[0].levels[level], canvas.codes(level)[0]
+        assert torch.equal(codes[kept], known[kept])
+        assert not torch.equal(codes[~kept], known[~kept])
+    assert rendered.described()["joints"]
+
+
+def test_both_channels_together_are_the_middle(studio: Studio, make_clip: MakeClip) -> None:
+    request = Request(make_clip(channels=2), Restyle(0.2), variants=1, file_format="wav-float")
+    rendered = studio.render(request)
+    (saved,), (made,) = rendered.codes, rendered.samples
+    assert saved.side is not None
+    assert not torch.equal(saved.side, saved.levels[0])
+    canvas = Canvas(studio.models, request)
+    mid = sound_of(canvas, saved.levels[0], None, 0, saved.made.gain_db).samples
+    assert np.abs(made[:, 0] - made[:, 1]).max() > 1e-3
+    assert np.abs(made.mean(axis=1) - mid[:, 0]).max() < 1e-6
+    mono = studio.render(replace(request, width=0.0))
+    assert mono.codes[0].side is None
+    assert torch.equal(mono.codes[0].levels[0], saved.levels[0])
+    assert np.array_equal(mono.samples[0][:, 0], mono.samples[0][:, 1])
+
+
+def test_the_tail_that_knows_a_false_future_is_measured(
+    studio: Studio, make_clip: MakeClip
+) -> None:
+    clip = make_clip(0.5)
+    request = Request(clip, Continue(0.02, "seconds"), variants=1)
+    studio.models.use(studio.bundle)
+    canvas = Canvas(studio.models, request)
+    tails, vqvae = canvas.tails(), studio.models.vqvae()
+    assert set(tails) == {0, 1}
+    for level, tail in tails.items():
+        hop = vqvae.config.hop_samples(level)
+        reach = -(-vqvae.config.encoder_receptive_samples(level) // (2 * hop))
+        assert 0 <= tail <= reach
+        assert tail == differing_tail(vqvae, canvas.mono(), level)
+    assert max(tails.values()) > 0
+    # A sound of which every future is the same has none.
+    assert differing_tail(vqvae, np.zeros(20_000, np.float32), 1) == 0
+
+
+# Codes as a start --------------------------------------------------------------------------------
+
+
+def clip_of(finished: VariantFinished, clip: Clip) -> Clip:
+    return replace(
+        clip,
+        path=finished.audio_path,
+        start_samples=0,
+        length_samples=finished.length_samples,
+        rate_hz=finished.rate_hz,
+    )
+
+
+def test_a_preview_becomes_what_it_would_have_been(studio: Studio, make_clip: MakeClip) -> None:
+    request = Request(make_clip(channels=2), Restyle(0.3), variants=2, seed=3)
+    whole = studio.render(request)
+    previews = studio.render(replace(request, preview_only=True))
+    assert [event.level for event in previews.finished] == [1, 1]
+    assert all("preview" in event.audio_path.name for event in previews.finished)
+    up = Request(request.clip, Upsample(), previews.finished[1].codes_path)
+    upsampled = studio.render(up)
+    (finished,) = upsampled.finished
+    assert (finished.variant, finished.level) == (1, 0)
+    assert same_codes(upsampled.codes[0], whole.codes[1])
+    assert np.array_equal(upsampled.samples[0], whole.samples[1])
+
+
+def test_a_variant_goes_on_from_its_codes(
+    studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_clip()
+    first = studio.render(Request(clip, Continue(0.1, "seconds"), variants=1))
+    (finished,), (saved,) = first.finished, first.codes
+
+    def never(*_: object) -> None:
+        raise AssertionError("encoded")
+
+    monkeypatch.setattr(VQVAE, "encode_chunked", never)
+    request = Request(
+        clip_of(finished, clip), Continue(0.05, "seconds"), finished.codes_path, variants=1
+    )
+    second = studio.render(request)
+    canvas = Canvas(studio.models, request)
+    known, plan = canvas.plan.source_codes, canvas.plan
+    old = saved.levels[1][plan.first_code : plan.first_code + known]
+    assert torch.equal(second.codes[0].levels[1][:known], old)
+    # The codes it starts from end less than a code before its own sound does.
+    assert 0 <= plan.result_at - known * HOP < HOP
+    assert second.finished[0].length_samples == nearest(Fraction(5, 100) * RATE_HZ)
+    varied = Vary((span_of(clip, 0.1, 0.2),), candidates=1)
+    again = studio.render(replace(request, operation=varied))
+    assert np.array_equal(
+        again.samples[0][span_of(clip, 0.1, 0.2).end_samples :],
+        audio.read(finished.audio_path).samples[span_of(clip, 0.1, 0.2).end_samples :],
+    )
+
+
+def test_a_varied_clip_is_varied_again_elsewhere(
+    studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = make_clip(0.3)
+    late, early = (Vary((span_of(clip, *at),), candidates=1) for at in ((0.8, 0.9), (0.1, 0.2)))
+    first = studio.render(Request(clip, late, variants=1))
+    (finished,) = first.finished
+    monkeypatch.setattr(VQVAE, "encode_chunked", None)
+    second = studio.render(Request(clip_of(finished, clip), early, finished.codes_path, variants=1))
+    differ = (first.codes[0].levels[1] != second.codes[0].levels[1]).nonzero()
+    span = early.spans[0]
+    assert len(differ)
+    assert span.start_samples // HOP <= int(differ.min())
+    assert int(differ.max()) <= span.end_samples // HOP
+
+
+def test_codes_of_another_model_are_refused(
+    studio: Studio, make_clip: MakeClip, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    clip = make_clip()
+    (finished,) = studio.render(Request(clip, Restyle(), variants=1, preview_only=True)).finished
+    other = Studio(tiny_bundle, Models(), tmp_path / "other")
+    for operation in (Upsample(), Continue(0.1, "seconds")):
+        with pytest.raises(JukeboxError, match="made with singing, whose codes mean nothing"):
+            other.render(Request(clip, operation, finished.codes_path))
+    with pytest.raises(JukeboxError, match="render it in full first"):
+        studio.render(Request(clip, Continue(0.1, "seconds"), finished.codes_path))
+    longer = make_clip(0.2)
+    with pytest.raises(JukeboxError, match="ends after them"):
+        studio.render(Request(longer, Restyle(), finished.codes_path, preview_only=True))
+
+
+# Words -------------------------------------------------------------------------------------------
+
+
+def test_new_words_need_a_voice(
+    mute_bundle: Path, make_clip: MakeClip, studio: Studio, tmp_path: Path
+) -> None:
+    clip = make_clip()
+    span = span_of(clip, 0.2, 0.9)
+    mute = Studio(mute_bundle, Models(), tmp_path / "mute")
+    with pytest.raises(JukeboxError, match="mute does not sing"):
+        mute.render(Request(clip, Relyric(span), lyrics="la"))
+    with pytest.raises(JukeboxError, match="no new words"):
+        studio.render(Request(clip, Relyric(span)))
+    request = Request(clip, Restyle(), lyrics="la", variants=1, preview_only=True)
+    assert "lyrics are left out" in mute.render(request).notes
+    with pytest.raises(JukeboxError, match="more than anybody can sing"):
+        studio.render(replace(request, lyrics="la " * 50))
+
+
+def test_other_syllables_are_told_before_the_work(studio: Studio, make_clip: MakeClip) -> None:
+    clip = make_clip(0.6)
+    operation = Relyric(span_of(clip, 0.1, 0.9), words_there="one two three four five six")
+    events = studio.events(Request(clip, operation, lyrics="hello", variants=1))
+    note = next(event for event in events if isinstance(event, Note))
+    assert "syllables" in note.text
+
+
+def test_what_the_model_does_not_know_is_told(studio: Studio, make_clip: MakeClip) -> None:
+    request = Request(
+        make_clip(),
+        Continue(0.1, "seconds"),
+        style=Style.of("Nobody Ever", "hum"),
+        lyrics="la ☃",
+        place=Place(10_000.0, 9_000.0),
+        variants=1,
+        preview_only=True,
+    )
+    rendered = studio.render(request)
+    assert "“Nobody Ever”" in rendered.notes
+    assert "“hum”" not in rendered.notes
+    assert "☃" in rendered.notes
+    assert "singing knows songs of 0 to 600 s" in rendered.notes
+    assert "of 10000 s" in rendered.notes
+    assert rendered.described()["notes"] == [
+        event.text for event in rendered.events if isinstance(event, Note)
+    ]
+
+
+# Progress, previews, stopping --------------------------------------------------------------------
 
 
 def test_progress_counts_up_to_all_codes_of_every_level(
-    tiny_bundle: Path,
-    make_clip: MakeClip,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_PROGRESS_SECONDS", 0.0)
-    request = ContinueRequest(make_clip(), 4000, variants=2)
-    events = list(continue_clip(open_bundle(tiny_bundle), request, tmp_path / "out"))
+    monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
+    clip = make_clip(channels=2)
+    events = studio.render(Request(clip, operation_of("vary", clip), variants=1)).events
     for level in (0, 1):
         progress = [e for e in events if isinstance(e, Progress) and e.level == level]
-        assert [e.done for e in progress] == sorted(e.done for e in progress)
+        assert [e.done for e in progress] == sorted({e.done for e in progress})
         assert progress[-1].done == progress[-1].total
         assert progress[-1].seconds_left >= 0.0
 
 
-def test_a_left_render_leaves_nothing_behind(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
+def test_previews_grow_and_never_change_what_was_given(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = continue_clip(
-        open_bundle(tiny_bundle), ContinueRequest(make_clip(), 4000), tmp_path / "out"
-    )
-    next(events)
-    events.close()  # type: ignore[attr-defined]
-    assert list((tmp_path / "out").iterdir()) == []
+    monkeypatch.setattr(engine, "PREVIEW_SECONDS", 0.03)
+    monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
+    clip = make_clip(channels=2)
+    operation = Continue(0.15, "seconds")
+    request = Request(clip, operation, variants=2, preview_only=True)
+    heard: dict[int, list[np.ndarray]] = {0: [], 1: []}
+    for event in studio.events(request, tmp_path / "job"):
+        if isinstance(event, Preview):
+            samples = audio.read(event.audio_path).samples
+            assert len(samples) == event.length_samples
+            heard[event.variant].append(samples)
+    for sounds in heard.values():
+        assert len(sounds) >= 3
+        for before, after in pairwise(sounds):
+            assert len(after) > len(before)
+            assert np.array_equal(after[: len(before)], before)
+        assert len(sounds[-1]) == continue_samples(clip, operation)[0]
+    assert not studio.render(request).previews  # there is no folder for any
 
 
-def test_a_full_disk_leaves_neither_file(
-    tiny_bundle: Path,
+def test_a_span_is_previewed_when_it_is_whole(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    clip = make_clip()
+    request = Request(clip, operation_of("vary", clip), variants=2, preview_only=True)
+    previews = studio.render(request, tmp_path / "job").previews
+    assert [p.variant for p in previews] == [0, 1]
+    assert {p.length_samples for p in previews} == {clip.length_samples}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "upsample"])
+def test_a_render_stopped_many_times_ends_as_if_it_never_was(
+    studio: Studio,
     make_clip: MakeClip,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "PREVIEW_SECONDS", 0.05)
+    clip = make_clip(0.11, channels=2)
+    if kind == "upsample":
+        preview = Request(clip, Restyle(0.2), variants=1, preview_only=True)
+        path = studio.render(preview).finished[0].codes_path
+        request = Request(clip, Upsample(), path)
+    else:
+        request = Request(clip, operation_of(kind, clip), lyrics="la", variants=2, seed=3)
+    whole = studio.render(request)
+    out, job = tmp_path / "stopped", tmp_path / "job"
+    takes, events = 10, list[Event]()
+    while True:
+        stopped = studio.events(request, job, out)
+        events = [event for event, _ in zip(stopped, range(takes), strict=False)]
+        stopped.close()  # type: ignore[attr-defined]
+        if len(events) < takes:
+            break
+        takes = takes * 8 // 5  # a window takes so long at least, or it would never be done
+    made = Rendered(events)
+    count = len(whole.finished)
+    assert len(made.finished) == len(list(out.glob("*.wav"))) == count
+    assert all(same_codes(a, b) for a, b in zip(made.codes, whole.codes, strict=True))
+    for a, b in zip(made.samples, whole.samples, strict=True):
+        assert np.array_equal(a, b)
+    again = studio.render(request, job)
+    assert not [event for event in again.events if isinstance(event, Progress)]
+    assert [e.audio_path for e in again.finished] == [e.audio_path for e in made.finished]
+
+
+def test_a_variant_killed_while_it_is_written_leaves_one_file(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request(make_clip(), Restyle(), variants=1, preview_only=True)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "save_codes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            studio.render(request, tmp_path / "job")
+    assert len(list(studio.out.glob("*.wav"))) == 1
+    (finished,) = studio.render(request, tmp_path / "job").finished
+    assert list(studio.out.glob("*.wav")) == [finished.audio_path]
+
+
+def test_a_job_of_another_request_or_model_is_refused(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    request = Request(make_clip(), Continue(0.01, "seconds"), variants=1, preview_only=True)
+    studio.render(request, tmp_path / "job")
+    with pytest.raises(JukeboxError, match="another request"):
+        studio.render(replace(request, seed=1), tmp_path / "job")
+    with pytest.raises(JukeboxError, match="another model"):
+        Studio(tiny_bundle, Models(), studio.out).render(request, tmp_path / "job")
+
+
+def test_a_left_render_leaves_nothing_behind(studio: Studio, make_clip: MakeClip) -> None:
+    events = studio.events(Request(make_clip(), Restyle(), variants=1))
+    while not isinstance(next(events), Progress):
+        pass
+    events.close()  # type: ignore[attr-defined]
+    assert list(studio.out.iterdir()) == []
+
+
+# Bad input ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"operation": Vary((Span(0, 10**6),))}, "select a stretch inside the clip"),
+        ({"operation": Continue(700, "seconds")}, "knows songs up to 600 s"),
+        ({"sampling_by_level": {2: Sampling()}}, "has the levels 0 to 1"),
+        ({"codes_path": Path("none.codes")}, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_made_is_told_before_the_work(
+    studio: Studio, make_clip: MakeClip, change: dict[str, Any], said: str
+) -> None:
+    request = replace(Request(make_clip(), Restyle(), variants=1), **change)
+    with pytest.raises(JukeboxError, match=said):
+        next(studio.events(request))
+    assert not studio.out.exists() or not list(studio.out.iterdir())
+
+
+def test_a_clip_too_short_is_refused(studio: Studio, make_clip: MakeClip) -> None:
+    with pytest.raises(JukeboxError, match=r"at least 0.1 s"):
+        studio.render(Request(make_clip(0.09), Restyle()))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 5e4])
+def test_a_clip_that_is_no_sound_is_refused(
+    studio: Studio, make_clip: MakeClip, wrong: float
+) -> None:
+    clip = make_clip()
+    samples = audio.read(clip.path).samples.copy()
+    samples[100] = wrong
+    soundfile.write(clip.path, samples, RATE_HZ, subtype="FLOAT")
+    with pytest.raises(JukeboxError, match=r"clip ü\.wav holds"):
+        studio.render(Request(clip, Restyle()))
+
+
+@pytest.mark.parametrize(
+    "file", ["labels_v2.json", "prior_level_0.safetensors", "vqvae.safetensors", "manifest.json"]
+)
+def test_a_damaged_model_is_named_before_the_work(
+    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path, file: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_bundle, folder)
+    bundle = open_bundle(folder)
+    (folder / file).unlink()
+    events = engine.render(bundle, Request(make_clip(), Restyle()), tmp_path / "out")
+    with pytest.raises(JukeboxError, match=file if file != "manifest.json" else "is gone"):
+        next(events)
+
+
+def test_a_full_disk_leaves_no_file(
+    studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, content: bytes) -> None:
         if path.suffix == ".json":
@@ -183,187 +726,60 @@ def test_a_full_disk_leaves_neither_file(
 
     monkeypatch.setattr(engine, "write_atomically", full)
     with pytest.raises(JukeboxError, match="no room"):
-        render(tiny_bundle, ContinueRequest(make_clip(), 500, variants=1), tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+        studio.render(Request(make_clip(), Restyle(), variants=1, preview_only=True))
+    assert list(studio.out.iterdir()) == []
 
 
 def test_too_little_room_is_told_before_the_work(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(engine.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(JukeboxError, match="free, and the results need"):
-        render(tiny_bundle, ContinueRequest(make_clip(), 500), tmp_path / "out")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    with pytest.raises(JukeboxError, match="left and the results need"):
+        studio.render(Request(make_clip(), Restyle()))
 
 
-def test_a_clip_too_short_is_refused(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
+def test_little_memory_makes_fewer_rows_at_a_time_and_the_same_codes(
+    studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(JukeboxError, match=r"at least 0.1 s"):
-        render(tiny_bundle, ContinueRequest(make_clip(0.09), 500), tmp_path / "out")
+    request = Request(make_clip(), Restyle(0.2), variants=3, preview_only=True)
+    plenty = studio.render(request)
+    level = 1
+    need = next(n for n in engine_memory(studio).levels if n.level == level)
+    free = (need.weights_bytes + 1.5 * need.cache_bytes) / 0.8
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": free}))
+    short = Studio(studio.bundle.folder, Models(), studio.out).render(request)
+    assert "1 of 3 rows are sampled at a time" in short.notes
+    for a, b in zip(short.codes, plenty.codes, strict=True):
+        assert same_codes(a, b)
+    free = need.weights_bytes / 2
+    with pytest.raises(JukeboxError, match="Close other programs"):
+        Studio(studio.bundle.folder, Models(), studio.out).render(request)
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, 5e4])
-def test_a_clip_that_is_wrong_anywhere_is_refused(
-    tiny_bundle: Path, tmp_path: Path, wrong: float
+def engine_memory(studio: Studio) -> Any:
+    from jukebox_studio import memory
+
+    return memory.plan(studio.bundle.manifest, "float32")
+
+
+def test_a_stretched_span_leaves_the_rest(
+    studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    samples = np.full(22_050 * 20, 0.1, np.float32)
-    samples[100] = wrong  # long before what the model hears
-    path = tmp_path / "clip.wav"
-    soundfile.write(path, samples, 22_050, subtype="FLOAT")
-    with pytest.raises(JukeboxError, match=r"clip\.wav holds"):
-        render(tiny_bundle, ContinueRequest(path, 500), tmp_path / "out")
+    clip = make_clip()
+    request = Request(clip, operation_of("vary", clip), to_grid=True)
+    studio.models.use(studio.bundle)
+    canvas = Canvas(studio.models, request)
+    own = audio.read(clip.path).samples
+    asked = []
 
+    def halved(samples: np.ndarray, rate_hz: int, song: SongTime, start: Fraction, **_: Any) -> Any:
+        asked.append((start, len(samples)))
+        return samples / 2
 
-@pytest.mark.parametrize(
-    ("file", "said"),
-    [
-        ("labels_v2.json", "labels_v2.json"),
-        ("prior_level_0.safetensors", "prior_level_0.safetensors"),
-        ("vqvae.safetensors", "vqvae.safetensors"),
-    ],
-)
-@pytest.mark.parametrize("gone", [True, False])
-def test_a_damaged_model_is_named_before_the_work(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path, file: str, said: str, gone: bool
-) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(tiny_bundle, folder)
-    if gone:
-        (folder / file).unlink()
-    else:
-        (folder / file).write_bytes(b"not what it was")
-    events = continue_clip(open_bundle(folder), ContinueRequest(make_clip(), 500), tmp_path / "out")
-    with pytest.raises(JukeboxError, match=said):
-        next(events)
-
-
-def test_a_very_long_name_is_cut(tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path) -> None:
-    path = make_clip().rename(tmp_path / f"{'é' * 120}.wav")
-    (finished,) = render(tiny_bundle, ContinueRequest(path, 500, variants=1), tmp_path / "out")
-    assert finished.audio_path.name.startswith("éé")
-
-
-def test_more_than_the_model_knows_is_refused(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
-) -> None:
-    with pytest.raises(JukeboxError, match="Ask for fewer bars"):
-        render(tiny_bundle, ContinueRequest(make_clip(), 44_100 * 700), tmp_path / "out")
-
-
-# Stopped and resumed -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("stop_after", [1, 5, 30, 80, 10_000])
-def test_a_render_stopped_anywhere_goes_on_to_the_same_samples(
-    tiny_bundle: Path,
-    make_clip: MakeClip,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    stop_after: int,
-) -> None:
-    monkeypatch.setattr(engine, "_PROGRESS_SECONDS", 0.0)
-    bundle = open_bundle(tiny_bundle)
-    request = ContinueRequest(make_clip(), 9000, variants=2, seed=3)
-    whole = [audio.read(v.audio_path).samples for v in render(tiny_bundle, request, tmp_path / "a")]
-    out, job = tmp_path / "b", tmp_path / "job"
-    stopped = continue_clip(bundle, request, out, job)
-    for _, _ in zip(range(stop_after), stopped, strict=False):
-        pass
-    stopped.close()  # type: ignore[attr-defined]
-    events = list(continue_clip(bundle, request, out, job))
-    finished = [e for e in events if isinstance(e, VariantFinished)]
-    assert len(finished) == len(list(out.glob("*.wav"))) == 2
-    for variant, samples in zip(finished, whole, strict=True):
-        assert np.array_equal(audio.read(variant.audio_path).samples, samples)
-
-
-def test_finished_work_is_not_done_again(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
-) -> None:
-    bundle = open_bundle(tiny_bundle)
-    request = ContinueRequest(make_clip(), 9000, variants=1)
-    list(continue_clip(bundle, request, tmp_path / "out", tmp_path / "job"))
-    again = list(continue_clip(bundle, request, tmp_path / "out", tmp_path / "job"))
-    assert not [e for e in again if isinstance(e, Progress)]
-
-
-def test_a_job_of_another_request_is_refused(
-    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
-) -> None:
-    bundle, clip = open_bundle(tiny_bundle), make_clip()
-    list(continue_clip(bundle, ContinueRequest(clip, 500), tmp_path / "out", tmp_path / "job"))
-    with pytest.raises(JukeboxError, match="another request"):
-        list(continue_clip(bundle, ContinueRequest(clip, 501), tmp_path / "out", tmp_path / "job"))
-
-
-# Plans -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("vqvae", "priors"),
-    [
-        (TINY_VQVAE, {n: PRIORS[f"tiny_level_{n}"] for n in (0, 1)}),
-        (
-            PUBLISHED_VQVAE,
-            {
-                0: PUBLISHED_PRIORS["upsampler_level_0"],
-                1: PUBLISHED_PRIORS["upsampler_level_1"],
-                2: PUBLISHED_PRIORS["prior_1b_lyrics"],
-            },
-        ),
-    ],
-)
-@pytest.mark.parametrize("clip_samples", [2205, 50_000, 3_000_000])
-@pytest.mark.parametrize("length_samples", [1, 44_100, 999_999])
-def test_a_plan_gives_every_window_what_it_needs(
-    vqvae, priors, clip_samples: int, length_samples: int
-) -> None:
-    plan = plan_continue(
-        vqvae,
-        priors,
-        clip_samples=clip_samples,
-        clip_rate_hz=44_100,
-        length_samples=length_samples,
-    )
-    assert 0 < plan.tail_samples <= plan.prompt_samples <= clip_samples
-    needed = length_samples * vqvae.sample_rate_hz / 44_100
-    assert plan.total_samples - plan.prompt_samples >= needed
-    for level, config in priors.items():
-        hop, filled = config.hop_samples, plan.prompt_samples // config.hop_samples
-        assert plan.prompt_samples % hop == 0
-        for window in plan.windows[level]:
-            assert window.start + window.primed == filled
-            assert 0 < window.new <= window.length <= config.n_ctx
-            filled = window.end
-            if config.conditioner:
-                ratio = config.conditioner.codes_per_code_above
-                assert window.start % ratio == 0
-                above_end = plan.windows[level + 1][-1].end
-                assert (window.start + config.n_ctx) // ratio <= above_end
-        assert filled * hop >= plan.total_samples
-
-
-def test_windows_see_as_much_as_they_can() -> None:
-    windows = sliding_windows(filled=10, total=40, n_ctx=16, fraction=0.25, ratio=1)
-    assert [(w.start, w.end, w.primed) for w in windows[:3]] == [
-        (0, 16, 10),
-        (4, 20, 12),
-        (8, 24, 12),
-    ]
-    assert windows[-1].end == 40
-
-
-# The joint ---------------------------------------------------------------------------------------
-
-
-def test_the_joint_has_no_step_and_leaves_the_rest_alone() -> None:
-    rate = 44_100
-    time = np.arange(rate) / rate
-    tone = 0.4 * np.sin(2 * np.pi * 200 * time).astype(np.float32)
-    tail = tone[: rate // 2, None]
-    decoded = (0.8 * tone + 0.1).astype(np.float32)  # what the model heard is a little off
-    new = continue_from(tail, decoded, rate)
-    own_step = np.abs(np.diff(tail[:, 0])).max()
-    assert abs(new[0, 0] - tail[-1, 0]) <= own_step * 1.5
-    assert np.array_equal(new[round(0.03 * rate) :, 0], decoded[rate // 2 + round(0.03 * rate) :])
+    monkeypatch.setattr(results.grid, "stretch_to_grid", halved)
+    made = results.on_grid(canvas, own)
+    for start, end in spans_at_rate(request, RATE_HZ, len(own)):
+        assert (Fraction(start, RATE_HZ), end - start) in asked
+        assert np.array_equal(made[start:end], own[start:end] / 2)
+        own[start:end] = made[start:end]
+    assert np.array_equal(made, own)
