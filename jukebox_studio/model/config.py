@@ -434,9 +434,9 @@ def _own_prior(
     )
 
 
-def _own_lyrics(n_tokens: int, encoder: TransformerConfig) -> LyricsConfig:
+def _own_lyrics(n_tokens: int, encoder: TransformerConfig, alignment_layer: int) -> LyricsConfig:
     """Lyrics in the v2 vocabulary, with one token more for words that are not known."""
-    return LyricsConfig("v2", n_tokens, 81, 0.1, encoder, None, None, null_token=80)
+    return LyricsConfig("v2", n_tokens, 81, 0.1, encoder, alignment_layer, 0, null_token=80)
 
 
 PRIORS = {
@@ -450,7 +450,7 @@ PRIORS = {
                 1024,
                 TransformerConfig(320, 12, 4, 6, 32),
                 None,
-                _own_lyrics(160, TransformerConfig(128, 4, 4, 2, 16)),
+                _own_lyrics(160, TransformerConfig(128, 4, 4, 2, 16), alignment_layer=7),
             ),
             _own_prior(STARTER_VQVAE, 0, 1024, TransformerConfig(192, 9, 4, 2, 32), 96),
             _own_prior(
@@ -459,7 +459,7 @@ PRIORS = {
                 64,
                 TransformerConfig(32, 4, 2, 6, 8),
                 None,
-                _own_lyrics(16, TransformerConfig(16, 3, 2, 2, 4)),
+                _own_lyrics(16, TransformerConfig(16, 3, 2, 2, 4), alignment_layer=3),
             ),
             _own_prior(TINY_VQVAE, 0, 64, TransformerConfig(32, 3, 2, 2, 8), 8),
         )

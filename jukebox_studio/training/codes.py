@@ -149,6 +149,9 @@ class Batch:
     """Tensor[B, n_ctx / ratio], where the model has a conditioner."""
     y: Tensor
     """Tensor[B, fields]."""
+    sung: Tensor | None
+    """Tensor[B, n_ctx] float: the index in the lyric window of what is sung at each code; NaN where
+    nobody sings, or it is not known. None for a prior without lyrics."""
 
 
 class CodeWindows:
@@ -219,15 +222,21 @@ class CodeWindows:
             above = stack(
                 [t.levels[level + 1][s // self.ratio : s // self.ratio + length] for t, s in rows]
             )
+        told = [self._label(t, s, rng) for t, s in rows]
+        sung = None
+        if self.config.lyrics:
+            sung = torch.from_numpy(np.stack([found for _, found in told])).float()
         return Batch(
             codes=stack([t.levels[level][s : s + n_ctx] for t, s in rows]),
             above=above,
-            y=torch.from_numpy(np.stack([self._label(t, s, rng) for t, s in rows])),
+            y=torch.from_numpy(np.stack([y for y, _ in told])),
+            sung=sung,
         )
 
     def _label(
         self, track: CodedTrack, start: int, rng: np.random.Generator | None
-    ) -> NDArray[np.int64]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The label [fields] of a window, and what is sung at each of its codes, [n_ctx]."""
         artist, genre = track.track.artist, track.track.genre
         text = self._texts.get(track.track.path)
         shift = 0.0
@@ -247,12 +256,15 @@ class CodeWindows:
             total_samples=total,
             offset_samples=offset,
         ).y
+        sung = np.full(self.config.n_ctx, np.nan)
         lyrics = self.config.lyrics
         if lyrics and text is not None and text.sung_at_seconds is not None:
-            y[-lyrics.n_tokens :] = self._timed_tokens(text, start_samples, shift)
-        return y
+            indices = self._timed_indices(text, start_samples, shift)
+            y[-lyrics.n_tokens :] = window_tokens(tuple(text.tokens.tolist()), indices)
+            sung = self._sung(track, text, indices, start)
+        return y, sung
 
-    def _timed_tokens(self, text: SungText, start_samples: int, shift: float) -> NDArray[np.int64]:
+    def _timed_indices(self, text: SungText, start_samples: int, shift: float) -> NDArray[np.int64]:
         """The lyric window around what is sung in the middle of a window of music.
 
         `shift` (-0.5 to 0.5) moves it by up to a quarter of its length: at rendering time nobody
@@ -262,5 +274,21 @@ class CodeWindows:
         assert text.sung_at_seconds is not None
         n_tokens = self.config.lyrics.n_tokens
         middle = (start_samples + self.config.sample_length / 2) / self.config.sample_rate_hz
-        indices = sung_window(text.sung_at_seconds, n_tokens, middle, round(shift * n_tokens / 2))
-        return window_tokens(tuple(text.tokens.tolist()), indices)
+        return sung_window(text.sung_at_seconds, n_tokens, middle, round(shift * n_tokens / 2))
+
+    def _sung(
+        self, track: CodedTrack, text: SungText, indices: NDArray[np.int64], start: int
+    ) -> NDArray[np.float64]:
+        """The place in the lyric window of what is sung at each code of a window."""
+        assert text.sung_at_seconds is not None
+        config = self.config
+        at = start + np.arange(config.n_ctx) + 0.5
+        seconds = at * config.hop_samples / config.sample_rate_hz
+        begins = np.array([word.start_seconds for word in track.track.words])
+        ends = np.array([word.end_seconds for word in track.track.words])
+        word = np.searchsorted(begins, seconds, side="right") - 1
+        singing = (word >= 0) & (seconds < ends[word])
+        character = np.searchsorted(text.sung_at_seconds, seconds, side="right") - 1
+        place = character - indices[indices >= 0][0] + (indices < 0).sum()
+        singing &= (character >= 0) & (place >= (indices < 0).sum()) & (place < len(indices))
+        return np.where(singing, place, np.nan)

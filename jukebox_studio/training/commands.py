@@ -182,6 +182,7 @@ def prior(
     drop_lyrics: Share = 0.1,
     minutes_per_artist: float = math.inf,
     weight_decay: float = 0.0,
+    guided: float = 0.1,
     begin_with: Path | None = None,
     precision: Precision = "float32",
     seed: Whole = 0,
@@ -222,6 +223,9 @@ def prior(
         Learn from at most so much of each artist, which saves encoding the rest.
     weight_decay
         Pull of all weights towards zero.
+    guided
+        Weight of teaching the alignment head what is sung, where the prior has one and words have
+        times; 0 is off.
     begin_with
         A bundle of the same shape, or the folder of a finished run, whose weights to begin with.
     precision
@@ -261,7 +265,15 @@ def prior(
     model = Prior(shape)
     if begin_with is not None:
         _begin(model, shape.level, begin_with)
-    task = PriorTask(model, windows, held_out, batch, precision == "bfloat16")
+    taught = shape.lyrics is not None and shape.lyrics.alignment_layer is not None
+    task = PriorTask(
+        model,
+        windows,
+        held_out,
+        batch,
+        precision == "bfloat16",
+        guided=guided if taught else 0.0,
+    )
     settings = LoopSettings(
         steps=steps,
         lr=lr,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.training.codes import Batch, CodeWindows
+from jukebox_studio.training.guided_attention import GuidedHead
 
 
 class PriorTask:
@@ -22,22 +24,35 @@ class PriorTask:
         batch_size: int,
         bfloat16: bool = False,
         most_windows_per_track: int = 4,
+        guided: float = 0.0,
     ) -> None:
+        """`guided` is the weight of the alignment head's lesson; see guided_attention.py."""
         self.model = prior
         self.train = train
         self.held_out = held_out
         self.batch_size = batch_size
         self.bfloat16 = bfloat16
         self.most_windows_per_track = most_windows_per_track
+        self.guided = guided
+        self.guide = GuidedHead(prior) if guided else None
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         batch = self.train.batch(step, self.batch_size)
-        with torch.autocast(batch.codes.device.type, torch.bfloat16, enabled=self.bfloat16):
+        listening = self.guide.listening() if self.guide else nullcontext()
+        half = torch.autocast(batch.codes.device.type, torch.bfloat16, enabled=self.bfloat16)
+        with half, listening:
             loss = self.model.loss(batch.codes, batch.y, batch.above)
         logged = {"bits_per_code": float(loss.codes.detach())}
         if self.model.config.lyrics:
             logged["bits_per_character"] = float(loss.lyrics.detach())
-        return loss.total, logged
+        total = loss.total
+        if self.guide is not None:
+            assert batch.sung is not None
+            with half:
+                lesson = self.guide.loss(batch.sung)
+            logged["guided_attention"] = float(lesson.detach())
+            total = total + self.guided * lesson
+        return total, logged
 
     def validate(self) -> dict[str, float]:
         if self.held_out is None:

@@ -24,6 +24,7 @@ from jukebox_studio.model.labels import (
     timing_bins,
 )
 from jukebox_studio.model.load import load_vqvae
+from jukebox_studio.model.prior import Prior
 from jukebox_studio.training import commands
 from jukebox_studio.training.codes import (
     CodeWindows,
@@ -51,6 +52,7 @@ from jukebox_studio.training.loop import (
 )
 from jukebox_studio.training.losses import log_mel_distance, mel_filters, spectral_convergence
 from jukebox_studio.training.ngram import NGram
+from jukebox_studio.training.prior import PriorTask
 
 RATE_HZ = TINY_VQVAE.sample_rate_hz
 WORDS = "one two, three four five six seven eight nine ten"
@@ -381,6 +383,46 @@ def test_the_lyric_window_is_where_the_words_are_sung(
             now = next((w for w in sung.track.words if w.end_seconds > middle), None)
             if now is not None:
                 assert now.text in shown
+
+
+def test_each_code_knows_what_is_sung_there(music: Path, runs: Path, tmp_path: Path) -> None:
+    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
+    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
+    sung = next(t for t in tracks if t.track.words)
+    config = PRIORS["tiny_level_1"]
+    windows = CodeWindows([sung], config, make_tables([sung.track]), 0)
+    batch = windows.batch(0, 8)
+    assert batch.sung is not None
+    assert batch.sung.isfinite().any()
+    for y, places in zip(batch.y, batch.sung, strict=True):
+        shown = detokenize((int(t) for t in y[-16:]), "v2")
+        for code in places.isfinite().nonzero()[:, 0].tolist():
+            seconds = (int(y[1]) + (code + 0.5) * config.hop_samples) / RATE_HZ
+            word = next(w for w in sung.track.words if w.start_seconds <= seconds < w.end_seconds)
+            place = int(places[code])
+            assert shown[place] in word.text
+    unknown = CodeWindows([sung], config, make_tables([sung.track]), 0, dropout=Dropout(0, 0, 1.0))
+    dropped = unknown.batch(0, 8).sung
+    assert dropped is not None
+    assert dropped.isnan().all()
+
+
+def test_the_alignment_head_is_taught(music: Path, runs: Path, tmp_path: Path) -> None:
+    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
+    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
+    sung = next(t for t in tracks if t.track.words)
+    torch.manual_seed(0)
+    windows = CodeWindows([sung], PRIORS["tiny_level_1"], make_tables([sung.track]), 0)
+    task = PriorTask(Prior(PRIORS["tiny_level_1"]), windows, None, 8, guided=5.0)
+    adam = torch.optim.Adam(task.model.parameters(), lr=1e-2)
+    lessons = []
+    for _ in range(60):
+        loss, logged = task.loss(0)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        lessons.append(logged["guided_attention"])
+    assert lessons[-1] < 0.5 * lessons[0]
 
 
 def test_words_that_are_not_known_are_not_no_words(music: Path) -> None:
