@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from jukebox_studio.model.prior import Prior
+from jukebox_studio.model.transformer import Block
 
 NEAR_CHARACTERS = 3
 """Attention within this of the sung character counts as right."""
@@ -30,9 +31,8 @@ class GuidedHead:
             raise ValueError(f"{prior.config.name} names no alignment head.")
         self.head = lyrics.alignment_head
         block = prior.prior.transformer._attn_mods[lyrics.alignment_layer]
-        attn = block.attn
-        assert isinstance(attn, nn.Module)
-        self.attention = attn
+        assert isinstance(block, Block)
+        self.attention = block.attn
         self._heard: tuple[Tensor, Tensor | None] | None = None
 
     @contextmanager
