@@ -9,7 +9,6 @@ from PyQt6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSlider,
     QToolButton,
     QVBoxLayout,
@@ -153,32 +152,39 @@ class Amount(QWidget):
 class Fold(QWidget):
     """A heading that opens and closes what is under it."""
 
+    toggled = pyqtSignal(bool)
+
     def __init__(self, title: str, tip: str, content: QWidget, *, is_open: bool = False) -> None:
         super().__init__()
         self.content = content
+        self._tip, self._is_open = tip, is_open
         self.header = QToolButton()
         self.header.setText(title)
-        self.header.setCheckable(True)
         self.header.setAutoRaise(True)
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.header.setIconSize(QSize(3 * GRID_PX, 3 * GRID_PX))
         describe(self.header, title, tip)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GRID_PX)
-        layout.addWidget(self.header)
+        line = QHBoxLayout()
+        line.addWidget(self.header)
+        line.addStretch(1)
+        layout.addLayout(line)
         layout.addWidget(content)
-        self.header.toggled.connect(self.set_open)
+        self.header.clicked.connect(lambda: self.set_open(not self._is_open))
         self.set_open(is_open)
 
     def is_open(self) -> bool:
-        return self.header.isChecked()
+        return self._is_open
 
     def set_open(self, is_open: bool) -> None:
-        self.header.setChecked(is_open)
+        self._is_open = is_open
         self.header.setIcon(icon("down" if is_open else "right"))
+        state = self.tr("open") if is_open else self.tr("closed")
+        self.header.setAccessibleDescription(f"{self._tip} ({state})")
         self.content.setVisible(is_open)
+        self.toggled.emit(is_open)
 
 
 def column(parent: QWidget | None = None, spacing: int = 2) -> QVBoxLayout:

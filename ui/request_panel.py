@@ -59,6 +59,7 @@ from ui.draft import (
     seen_words,
     words_exceed_sight,
 )
+from ui.draft_presets import Preset, filled
 from ui.lyrics_editor import LyricsEditor
 from ui.panel_controls import (
     Amount,
@@ -70,6 +71,7 @@ from ui.panel_controls import (
     quiet_label,
     row,
 )
+from ui.preset_menu import PresetMenu
 from ui.style_pad import StylePad
 from ui.theme import GRID_PX, icon
 
@@ -242,6 +244,7 @@ class RequestPanel(QWidget):
         self.source = QElidingLabel()
         self.source.setTextFormat(Qt.TextFormat.PlainText)
         self.source.setProperty("role", "title")
+        self.presets = PresetMenu(self.draft)
         self.operations = QButtonGroup(self)
         self.operation_buttons: dict[Kind, QToolButton] = {}
         for number, (kind, text, tip, picture) in enumerate(
@@ -280,7 +283,6 @@ class RequestPanel(QWidget):
         self.length = QDoubleSpinBox()
         self.length.setRange(0.25, 100_000.0)
         self.length.setDecimals(3)
-        self.length.setStepType(QAbstractSpinBox.StepType.DefaultStepType)
         describe(self.length, self.tr("Length"), self.tr("How much music is added"))
         self.unit = QComboBox()
         for unit, text in zip(
@@ -458,7 +460,9 @@ class RequestPanel(QWidget):
         body = QVBoxLayout(self._body)
         body.setContentsMargins(3 * GRID_PX, 2 * GRID_PX, 3 * GRID_PX, 3 * GRID_PX)
         body.setSpacing(3 * GRID_PX)
-        body.addWidget(self.source)
+        title = row(self.source, self.presets)
+        title.setStretch(0, 1)
+        body.addLayout(title)
         kinds = row(*self.operation_buttons.values(), spacing=1)
         body.addLayout(kinds)
         self._length_row = _holder(
@@ -513,6 +517,9 @@ class RequestPanel(QWidget):
         layout.addWidget(self.scroll_area, 1)
         layout.addLayout(footer)
         self._wheel.guard(self._body)
+        for spin in self._body.findChildren(QAbstractSpinBox):
+            # Up, Down and typing do; the arrows are too small to hit and make a crowd.
+            spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.setMinimumWidth(80 * GRID_PX)
 
     def _make_folds(self) -> QWidget:
@@ -615,6 +622,7 @@ class RequestPanel(QWidget):
         self.lyrics.changed.connect(self._edited)
         self.lyrics.word_clicked.connect(self.word_clicked)
         self.lyrics.moment_changed.connect(lambda _: self._show_seen())
+        self.presets.chosen.connect(self.use_preset)
         self.model.activated.connect(lambda i: self.model_chosen.emit(self.model.itemText(i)))
         self.licence_button.clicked.connect(self.licence_requested)
         self.generate.clicked.connect(self._ask)
@@ -766,6 +774,17 @@ class RequestPanel(QWidget):
             )
         except JukeboxError as error:
             return str(error)
+
+    def use_preset(self, preset: Preset) -> None:
+        """What it says goes into the panel; the rest stays."""
+        try:
+            draft = filled(self.draft(), preset)
+        except JukeboxError as error:
+            self.problem.setText(str(error))
+            self.problem.show()
+            return
+        self.set_draft(draft)
+        self.changed.emit()
 
     # What happens --------------------------------------------------------------------------------
 
