@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,7 +40,14 @@ from jukebox_studio.request import (
     Vary,
     request_from_json,
 )
-from jukebox_studio.results import GrowingPreview, Samples, Sound, on_grid, sound_of
+from jukebox_studio.results import (
+    GrowingPreview,
+    Samples,
+    Sound,
+    joints_of,
+    on_grid,
+    sound_of,
+)
 from jukebox_studio.sampling.alignment import sung_at
 from jukebox_studio.sampling.guidance import Keep, Shaper, code_distances, keep_strength
 from jukebox_studio.sampling.song import LevelSettings, align_lyrics, drawn, sample_windows
@@ -424,7 +432,8 @@ class _Render:
         start_seconds = Fraction(position, rate)
         if request.to_grid:
             moved = on_grid(self.canvas, samples)
-            stretched, samples = moved is not samples, moved
+            # What was only cut is still the same memory.
+            stretched, samples = not np.shares_memory(moved, samples), moved
         licence = bundle.manifest.licence
         what = asked.to_json()
         made = provenance.Provenance(
@@ -487,7 +496,9 @@ class _Render:
                     "stretched_to_grid": stretched,
                     "values_clipped": clipped,
                 },
-                "joints": [asdict(j) | {"problems": j.problems()} for j in sound.joints],
+                "joints": [
+                    asdict(j) | {"problems": j.problems()} for j in joints_of(self.canvas, samples)
+                ],
                 "agreement": self._agreement(samples, start_seconds),
                 "lyrics": alignment,
                 "notes": self.told_notes,

@@ -46,8 +46,8 @@ class JobFolder:
             "request": request.to_json(),
             "model": bundle.manifest.name,
             "manifest_sha256": bundle_sha256(bundle),
-            "model_folder": str(bundle.folder),
-            "out": str(out),
+            "model_folder": str(bundle.folder.resolve()),
+            "out": str(out.resolve()),
         }
         job = cls(folder)
         before = job._read(_JOB)

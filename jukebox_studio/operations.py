@@ -27,6 +27,9 @@ from jukebox_studio.tempo import nearest
 
 HOP_FRACTION = {"top": 0.125, "lower": 0.5}
 """The share of a window that is new in the next one, as published (paper, section 3.3)."""
+SPARE_SHARE = 0.08
+"""Of a continuation that is to be stretched onto the beat, made in addition: a model that plays
+slow would leave too little."""
 GUIDE_SECONDS = 1.0
 """Of the clip's start, which a restyle leaves as it is to go on from; at most a quarter of it."""
 AFTER_SHARE = 0.25
@@ -75,6 +78,8 @@ class Plan:
     length_samples: int
     """Of the result, at the rate of the timeline."""
     top_hop_samples: int
+    spare_samples: int = 0
+    """More than the result's length, for a stretch to take from."""
     tails: dict[int, int] = field(default_factory=dict)
     """By level, in its own codes: how many of the clip's last codes are made again, because the
     encoder saw a false future there."""
@@ -124,7 +129,7 @@ def plan(
     sizes = _Sizes.of(vqvae, priors)
     operation, clip = request.operation, request.clip
     if isinstance(operation, Continue):
-        made = _plan_continue(sizes, clip, operation, source)
+        made = _plan_continue(sizes, clip, operation, source, spare=request.to_grid)
     elif isinstance(operation, Restyle):
         made = _plan_restyle(sizes, clip, source)
     elif isinstance(operation, Relyric):
@@ -211,7 +216,9 @@ def clip_result_samples(clip: Clip) -> int:
 # Operations --------------------------------------------------------------------------------------
 
 
-def _plan_continue(sizes: _Sizes, clip: Clip, operation: Continue, source: Source) -> Plan:
+def _plan_continue(
+    sizes: _Sizes, clip: Clip, operation: Continue, source: Source, *, spare: bool
+) -> Plan:
     """As much of the clip's end as the top level sees while it adds a hop, and the new music."""
     length, note = continue_samples(clip, operation)
     hop = sizes.hop
@@ -227,7 +234,9 @@ def _plan_continue(sizes: _Sizes, clip: Clip, operation: Continue, source: Sourc
     # Not `end`, which is rounded: the clip has its own rate.
     joint = grid - first * hop + Fraction(clip.length_samples * sizes.rate_hz, clip.rate_hz)
     # One code more than the length asks for, so that no sample comes from a decoder's edge.
-    model_samples = math.ceil(Fraction(length * sizes.rate_hz, clip.timeline_rate_hz))
+    spare_samples = round(SPARE_SHARE * length) if spare else 0
+    made = length + spare_samples
+    model_samples = math.ceil(Fraction(made * sizes.rate_hz, clip.timeline_rate_hz))
     needed = math.ceil((joint + model_samples) / hop) + 1
     total = max(needed, sizes.floor)
     return Plan(
@@ -240,6 +249,7 @@ def _plan_continue(sizes: _Sizes, clip: Clip, operation: Continue, source: Sourc
         result_at=joint,
         length_samples=length,
         top_hop_samples=hop,
+        spare_samples=spare_samples,
         notes=(note,) if note else (),
     )
 

@@ -31,6 +31,8 @@ from jukebox_studio.tempo import nearest
 
 TAIL_SECONDS = 10.0
 """How much of the clip beside a joint is decoded again, to fit loudness and joint to it."""
+PREVIEW_TAIL_SECONDS = 3.0
+"""The same for a preview, which should come soon."""
 _MOST_STARTS = 640
 """Samples among which a decoding is begun, so that its ends fall on samples of both rates."""
 
@@ -45,8 +47,6 @@ class Sound:
     """[T, C] at the timeline's rate."""
     gain_db: float
     """By which the model's sound was brought to the clip's level."""
-    joints: tuple[seam.JointReport, ...]
-    """The end of the clip against what follows it, and at a span's end the other way round."""
 
 
 def sound_of(
@@ -57,18 +57,20 @@ def sound_of(
     gain_db: float | None = None,
     *,
     length_samples: int | None = None,
+    tail_seconds: float = TAIL_SECONDS,
 ) -> Sound:
     """What codes int64 Tensor[T] of a level sound like as a result of the canvas' request.
 
     side: the second bottom codes of a stereo result. gain_db: that of an earlier decoding; None
-    measures it. The same codes and gain give the same samples. length_samples: less than the whole
-    result, while it grows.
+    measures it. The same codes and gain give the same samples. What is spare for a stretch comes
+    at the end. length_samples: other than the whole result, while it grows. tail_seconds: how much
+    of the clip's end level and joint are fitted to.
     """
     request, plan = canvas.request, canvas.plan
     voice = _Voice(canvas, codes, side, level)
     if isinstance(request.operation, Continue):
-        length = length_samples or plan.length_samples
-        return _continued(canvas, voice, length, gain_db)
+        length = length_samples or plan.length_samples + plan.spare_samples
+        return _continued(canvas, voice, length, gain_db, tail_seconds)
     if isinstance(request.operation, Restyle):
         return _restyled(canvas, voice, length_samples or plan.length_samples, gain_db)
     return _respanned(canvas, voice, gain_db)
@@ -164,17 +166,18 @@ def decode_stretch(
     return decoded[start_samples - first * hop : end_samples - first * hop]
 
 
-def _continued(canvas: Canvas, voice: _Voice, length: int, gain_db: float | None) -> Sound:
+def _continued(
+    canvas: Canvas, voice: _Voice, length: int, gain_db: float | None, tail_seconds: float
+) -> Sound:
     rate, clip, at = voice.rate_hz, canvas.clip, canvas.plan.result_at
     clip_end = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
-    tail = voice.known_before(at, min(clip_end, round(TAIL_SECONDS * rate)))
+    tail = voice.known_before(at, min(clip_end, round(tail_seconds * rate)))
     own = canvas.audio(clip_end - tail, clip_end)
     heard = voice.heard(at, tail, length, own)
     if gain_db is None:
         gain_db = seam.matching_gain_db(own, heard[:tail], rate)
     made = seam.continue_from(own, heard * _factor(gain_db), rate, treble_to_hz=voice.nyquist_hz)
-    joint = (seam.joint_report(own, made, rate, treble_to_hz=voice.nyquist_hz),) if tail else ()
-    return Sound(_exactly(made, length), gain_db, joint)
+    return Sound(_exactly(made, length), gain_db)
 
 
 def _restyled(canvas: Canvas, voice: _Voice, length: int, gain_db: float | None) -> Sound:
@@ -186,13 +189,12 @@ def _restyled(canvas: Canvas, voice: _Voice, length: int, gain_db: float | None)
     made = heard * _factor(gain_db)
     if made.ndim == 1:
         made = np.repeat(made[:, None], canvas.channels, axis=1)
-    return Sound(_exactly(made, length), gain_db, ())
+    return Sound(_exactly(made, length), gain_db)
 
 
 def _respanned(canvas: Canvas, voice: _Voice, gain_db: float | None) -> Sound:
     rate, plan = voice.rate_hz, canvas.plan
     made = canvas.audio(0, plan.length_samples).copy()
-    joints: list[seam.JointReport] = []
     most = round(TAIL_SECONDS * rate)
     for start, end in spans_at_rate(canvas.request, rate, plan.length_samples):
         at = plan.clip_at + Fraction(start * canvas.rate_hz, rate)
@@ -216,14 +218,8 @@ def _respanned(canvas: Canvas, voice: _Voice, gain_db: float | None) -> Sound:
             rate,
             treble_to_hz=voice.nyquist_hz,
         )
-        span = _exactly(span, end - start)
-        made[start:end] = span
-        top = voice.nyquist_hz
-        if before:
-            joints.append(seam.joint_report(own_before, span, rate, treble_to_hz=top))
-        if after:
-            joints.append(seam.joint_report(own_after[::-1], span[::-1], rate, treble_to_hz=top))
-    return Sound(made, gain_db or 0.0, tuple(joints))
+        made[start:end] = _exactly(span, end - start)
+    return Sound(made, gain_db or 0.0)
 
 
 def _gain_beside(
@@ -258,16 +254,37 @@ def spans_at_rate(request: Request, rate_hz: int, length_samples: int) -> list[t
     ]
 
 
+def joints_of(canvas: Canvas, samples: Samples) -> list[seam.JointReport]:
+    """The joints of a result [T, C] with the clip: its end against what follows, and at the end of
+    a span the other way round."""
+    rate, clip, top = canvas.clip.timeline_rate_hz, canvas.clip, canvas.rate_hz / 2
+    most = round(TAIL_SECONDS * rate)
+    if isinstance(canvas.request.operation, Continue):
+        end = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
+        own = canvas.audio(max(0, end - most), end)
+        return [seam.joint_report(own, samples, rate, treble_to_hz=top)]
+    found = []
+    for start, end in spans_at_rate(canvas.request, rate, len(samples)):
+        span = samples[start:end]
+        before, after = samples[max(0, start - most) : start], samples[end : end + most]
+        if len(before):
+            found.append(seam.joint_report(before, span, rate, treble_to_hz=top))
+        if len(after):
+            found.append(seam.joint_report(after[::-1], span[::-1], rate, treble_to_hz=top))
+    return found
+
+
 def on_grid(canvas: Canvas, samples: Samples) -> Samples:
-    """A result with its onsets moved onto the song's beat, as long as before.
+    """A result with its onsets moved onto the song's beat, of the length that was asked for.
 
     Of a varied clip the spans alone. The very array that was given where nothing had to be done.
     """
     rate, clip = canvas.clip.timeline_rate_hz, canvas.clip
+    wanted = canvas.plan.length_samples
     position = result_position(clip, canvas.request.operation)
     if not (spans := spans_at_rate(canvas.request, rate, len(samples))):
         return grid.stretch_to_grid(
-            samples, rate, clip.song, Fraction(position, rate), wanted_samples=len(samples)
+            samples, rate, clip.song, Fraction(position, rate), wanted_samples=wanted
         )
     moved = samples
     for start, end in spans:
@@ -295,8 +312,8 @@ def heard_again(models: Models, saved: SavedCodes) -> Samples:
     canvas = Canvas(models, request_from_json(saved.made.request))
     made = saved.made
     codes = saved.levels[made.level]
-    samples = sound_of(canvas, codes, saved.side, made.level, made.gain_db).samples
-    return on_grid(canvas, samples) if canvas.request.to_grid else samples
+    sound = sound_of(canvas, codes, saved.side, made.level, made.gain_db)
+    return on_grid(canvas, sound.samples) if canvas.request.to_grid else sound.samples
 
 
 class GrowingPreview:
@@ -325,7 +342,9 @@ class GrowingPreview:
         if length <= done:
             return False
         if not done:
-            first = sound_of(canvas, codes, None, level, length_samples=length)
+            first = sound_of(
+                canvas, codes, None, level, length_samples=length, tail_seconds=PREVIEW_TAIL_SECONDS
+            )
             self._gain_db, self.samples = first.gain_db, first.samples
             return True
         at = plan.result_at + Fraction(done * canvas.rate_hz, rate)
