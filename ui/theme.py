@@ -207,7 +207,8 @@ def apply_theme(app: QApplication, theme: Theme) -> None:
 def current_theme() -> Theme:
     """The theme that was applied last, or the dark one."""
     app = QApplication.instance()
-    return THEMES.get(app.property(_PROPERTY) if app else None, DARK)
+    name = app.property(_PROPERTY) if app is not None else None
+    return THEMES.get(str(name), DARK)
 
 
 def icon(name: str, color: str | None = None) -> QIcon:

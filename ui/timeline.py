@@ -75,6 +75,11 @@ class TimelineView(QAbstractScrollArea):
 
     def __init__(self, store: PeakStore | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        canvas, across, down = self.viewport(), self.horizontalScrollBar(), self.verticalScrollBar()
+        assert canvas is not None
+        assert across is not None
+        assert down is not None
+        self._canvas, self._across, self._down = canvas, across, down
         self._store = store if store is not None else PeakStore(self)
         self._store.changed.connect(self._peaks_changed)
         self._tiles = items.WaveTiles()
@@ -104,20 +109,19 @@ class TimelineView(QAbstractScrollArea):
         self._pan_value = 0
         self._has_moved = False
         self._fit_wanted = True
+        self._shows_focus = False
         self._empty_text = self.tr("Drop a clip here, or send one from your DAW.")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Timeline"))
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        self.horizontalScrollBar().setAccessibleName(self.tr("Scroll the timeline in time"))
-        self.verticalScrollBar().setAccessibleName(self.tr("Scroll the lanes"))
+        across.setAccessibleName(self.tr("Scroll the timeline in time"))
+        down.setAccessibleName(self.tr("Scroll the lanes"))
         # Only keys of the view itself should move it; Tab would stop at each bar otherwise.
-        for bar in (self.horizontalScrollBar(), self.verticalScrollBar()):
+        for bar in (across, down):
             bar.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        viewport = self.viewport()
-        viewport.setMouseTracking(True)
+        canvas.setMouseTracking(True)
         # Every pixel is painted, so Qt need not clear them first.
-        viewport.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        canvas.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._describe()
 
     # What is shown ---------------------------------------------------------------------------
@@ -126,7 +130,7 @@ class TimelineView(QAbstractScrollArea):
         self._grid = Grid(song)
         self._changes = self._grid.changes()
         self._describe()
-        self.viewport().update()
+        self._lay_out()
 
     def set_lanes(self, lanes: Sequence[Lane]) -> None:
         """The source first; hidden lanes are left out. The first lanes ever are zoomed to fit."""
@@ -148,7 +152,7 @@ class TimelineView(QAbstractScrollArea):
         if self._active not in ids:
             self._active = self._lanes[0].id if self._lanes else ""
         self._lay_out()
-        if self._lanes and self._fit_wanted and self.viewport().width() > self._header_px():
+        if self._lanes and self._fit_wanted and self._canvas.width() > self._header_px():
             self.zoom_to_fit()
         self._describe()
 
@@ -168,7 +172,7 @@ class TimelineView(QAbstractScrollArea):
         self._active = lane_id
         self._show_lane(lane_id)
         self._describe()
-        self.viewport().update()
+        self._canvas.update()
 
     def active_lane(self) -> str:
         return self._active
@@ -199,7 +203,7 @@ class TimelineView(QAbstractScrollArea):
         ordered = (min(start_seconds, end_seconds), max(start_seconds, end_seconds))
         self._selection = ordered if ordered[1] > ordered[0] else None
         self._describe()
-        self.viewport().update()
+        self._canvas.update()
 
     def selection(self) -> tuple[float, float] | None:
         return self._selection
@@ -214,12 +218,12 @@ class TimelineView(QAbstractScrollArea):
     def set_pre_roll(self, seconds: float) -> None:
         """How much is played before the selection; 0 for nothing."""
         self._pre_roll_seconds = max(0.0, seconds)
-        self.viewport().update()
+        self._canvas.update()
 
     def set_matched(self, matched: bool) -> None:
         """Whether waveforms are as high as the variants are loud when matched to the clip."""
         self._is_matched = matched
-        self.viewport().update()
+        self._canvas.update()
 
     def set_morph(self, morph: Morph | None) -> None:
         """The style over time, above the lanes; None where it does not change."""
@@ -227,7 +231,7 @@ class TimelineView(QAbstractScrollArea):
         self._morph = morph
         if has_changed:
             self._lay_out()
-        self.viewport().update()
+        self._canvas.update()
 
     def morph(self) -> Morph | None:
         return self._morph
@@ -235,7 +239,7 @@ class TimelineView(QAbstractScrollArea):
     def set_empty_text(self, text: str) -> None:
         """What is said while there is no lane."""
         self._empty_text = text
-        self.viewport().update()
+        self._canvas.update()
 
     # Zoom and scroll -------------------------------------------------------------------------
 
@@ -245,7 +249,7 @@ class TimelineView(QAbstractScrollArea):
     def visible_seconds(self) -> tuple[float, float]:
         """Start and end of what is seen."""
         axis = self._axis()
-        return axis.seconds_at(self._header_px()), axis.seconds_at(self.viewport().width())
+        return axis.seconds_at(self._header_px()), axis.seconds_at(self._canvas.width())
 
     def zoom(self, factor: float, at_seconds: float | None = None) -> None:
         """Larger by a factor, with one place staying where it is: the playhead, or the middle."""
@@ -257,7 +261,7 @@ class TimelineView(QAbstractScrollArea):
         x = axis.x_of(at_seconds)
         self._px_per_second = self._allowed(self._px_per_second * factor)
         self._fit_wanted = False
-        self._lay_out(x, at_seconds)
+        self._place(x, at_seconds)
 
     def zoom_in(self) -> None:
         self.zoom(_ZOOM_STEP)
@@ -278,43 +282,45 @@ class TimelineView(QAbstractScrollArea):
 
     def zoom_to(self, start_seconds: float, end_seconds: float) -> None:
         """These seconds, and a little around them, over the whole width."""
-        width = max(1, self.viewport().width() - self._header_px() - 4 * _LEFT_PX)
+        width = max(1, self._canvas.width() - self._header_px() - 4 * _LEFT_PX)
         self._px_per_second = self._allowed(width / max(1e-3, end_seconds - start_seconds))
         self._fit_wanted = False
-        self._lay_out(self._header_px() + 2 * _LEFT_PX, start_seconds)
+        self._place(self._header_px() + 2 * _LEFT_PX, start_seconds)
 
     def _allowed(self, px_per_second: float) -> float:
-        width = max(100, self.viewport().width() - self._header_px() - 4 * _LEFT_PX)
+        width = max(100, self._canvas.width() - self._header_px() - 4 * _LEFT_PX)
         lowest = min(50.0, width / max(1.0, self._end_seconds()))
         return min(HIGHEST_PX_PER_SECOND, max(lowest, px_per_second))
 
     def _scroll_to(self, start_seconds: float) -> None:
-        self.horizontalScrollBar().setValue(round(start_seconds * self._px_per_second))
-        self.viewport().update()
+        self._across.setValue(round(start_seconds * self._px_per_second))
+        self._canvas.update()
 
     def _reveal(self, seconds: float) -> None:
         if not self._sees(self._axis().x_of(seconds)):
             self._scroll_to(seconds - 0.3 * self._seen_seconds())
 
     def _sees(self, x_px: float) -> bool:
-        return self._header_px() <= x_px < self.viewport().width()
+        return self._header_px() <= x_px < self._canvas.width()
 
     def _seen_seconds(self) -> float:
-        return (self.viewport().width() - self._header_px()) / self._px_per_second
+        return (self._canvas.width() - self._header_px()) / self._px_per_second
 
     def _end_seconds(self) -> float:
         return max((lane.start_seconds + lane.length_seconds for lane in self._lanes), default=0.0)
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        self.viewport().update()
+        self._canvas.update()
 
     # Geometry --------------------------------------------------------------------------------
 
     def _header_px(self) -> int:
-        return 16 + 18 * self._look.text.averageCharWidth() + 8
+        """Room for a name: more where there is more."""
+        char_px = self._look.text.averageCharWidth()
+        return max(18 * char_px, min(28 * char_px, self._canvas.width() // 6)) + 24
 
     def _ruler_px(self) -> int:
-        return 2 * self._look.small_text.height() + 12
+        return items.ruler_px(self._look, bool(self._changes))
 
     def _morph_px(self) -> int:
         return 16 + 4 * self._look.small_text.height() if self._morph else 0
@@ -324,34 +330,39 @@ class TimelineView(QAbstractScrollArea):
         return 2 * items.GAP_PX + max(56, 4 * self._look.text.height()) + words_px
 
     def _axis(self) -> Axis:
-        scrolled = self.horizontalScrollBar().value()
+        scrolled = self._across.value()
         return Axis(self._header_px() + _LEFT_PX - scrolled, self._px_per_second)
 
-    def _lay_out(self, x_px: float | None = None, seconds: float = 0.0) -> None:
-        """Work out places and scroll bars; `seconds` comes to lie at `x_px`."""
-        axis = self._axis()
+    def _lay_out(self) -> None:
+        """Work out how high lanes are, and where."""
+        heights = [self._lane_px(lane) for lane in self._lanes]
+        # A few lanes grow into the room there is, to at most twice their height.
+        spare_px = self._canvas.height() - self._lanes_top() - sum(heights)
+        grow_px = min(max(0, spare_px // max(1, len(heights))), 4 * self._look.text.height())
+        self._tops = [0]
+        for height in heights:
+            self._tops.append(self._tops[-1] + height + grow_px)
+        self._place()
+
+    def _place(self, x_px: float | None = None, seconds: float = 0.0) -> None:
+        """Work out the scroll bars; `seconds` comes to lie at `x_px`, or stays at the left."""
         if x_px is None:
             x_px = float(self._header_px())
-            seconds = axis.seconds_at(x_px)
-        self._tops = [0]
-        for lane in self._lanes:
-            self._tops.append(self._tops[-1] + self._lane_px(lane))
-        viewport = self.viewport()
-        horizontal, vertical = self.horizontalScrollBar(), self.verticalScrollBar()
-        width = max(1, viewport.width() - self._header_px())
+            seconds = self._axis().seconds_at(x_px)
+        width = max(1, self._canvas.width() - self._header_px())
         # Half a view of room after the end: to select and look at what follows.
         content = self._end_seconds() * self._px_per_second + _LEFT_PX + width / 2
-        horizontal.setPageStep(width)
-        horizontal.setSingleStep(max(1, width // 20))
-        horizontal.setRange(0, max(0, min(_WIDEST_PX, math.ceil(content) - width)))
+        self._across.setPageStep(width)
+        self._across.setSingleStep(max(1, width // 20))
+        self._across.setRange(0, max(0, min(_WIDEST_PX, math.ceil(content) - width)))
         wanted = seconds * self._px_per_second + self._header_px() + _LEFT_PX - x_px
-        horizontal.setValue(round(wanted))
+        self._across.setValue(round(wanted))
         scrolled_px = self._tops[-1] - self._tops[self._pinned]
-        room = viewport.height() - self._lanes_top() - self._tops[self._pinned]
-        vertical.setPageStep(max(1, room))
-        vertical.setSingleStep(max(1, self._tops[1] // 2 if self._lanes else 1))
-        vertical.setRange(0, max(0, scrolled_px - room))
-        viewport.update()
+        room = self._canvas.height() - self._lanes_top() - self._tops[self._pinned]
+        self._down.setPageStep(max(1, room))
+        self._down.setSingleStep(max(1, self._tops[1] // 2 if self._lanes else 1))
+        self._down.setRange(0, max(0, scrolled_px - room))
+        self._canvas.update()
 
     def _lanes_top(self) -> int:
         return self._ruler_px() + self._morph_px()
@@ -359,16 +370,16 @@ class TimelineView(QAbstractScrollArea):
     def _lane_rect(self, index: int) -> QRectF:
         top = self._lanes_top() + self._tops[index]
         if index >= self._pinned:
-            top -= self.verticalScrollBar().value()
+            top -= self._down.value()
         height = self._tops[index + 1] - self._tops[index]
-        return QRectF(0, top, self.viewport().width(), height)
+        return QRectF(0, top, self._canvas.width(), height)
 
     def _lane_index_at(self, y_px: float) -> int | None:
         y = y_px - self._lanes_top()
         if y < 0:
             return None
         if y >= self._tops[self._pinned]:
-            y += self.verticalScrollBar().value()
+            y += self._down.value()
         index = bisect_right(self._tops, y) - 1
         return index if index < len(self._lanes) else None
 
@@ -379,24 +390,25 @@ class TimelineView(QAbstractScrollArea):
         index = self._index_of(lane_id)
         if index is None or index < self._pinned:
             return
-        room = self.verticalScrollBar().pageStep()
+        room = self._down.pageStep()
         top = self._tops[index] - self._tops[self._pinned]
         bottom = self._tops[index + 1] - self._tops[self._pinned]
-        value = self.verticalScrollBar().value()
-        self.verticalScrollBar().setValue(min(top, max(value, bottom - room)))
+        value = self._down.value()
+        self._down.setValue(min(top, max(value, bottom - room)))
 
     def _rects(self) -> tuple[QRectF, QRectF, QRectF]:
         """Ruler, morph lane and lanes, right of the headers."""
-        left, width = self._header_px(), self.viewport().width() - self._header_px()
+        left, width = self._header_px(), self._canvas.width() - self._header_px()
         ruler = QRectF(left, 0, width, self._ruler_px())
         morph = QRectF(left, ruler.bottom(), width, self._morph_px())
-        lanes = QRectF(left, morph.bottom(), width, self.viewport().height() - morph.bottom())
+        lanes = QRectF(left, morph.bottom(), width, self._canvas.height() - morph.bottom())
         return ruler, morph, lanes
 
     # Painting --------------------------------------------------------------------------------
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        self._paint(QPainter(self.viewport()), QRectF(event.rect()), self._axis())
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        assert event is not None
+        self._paint(QPainter(self._canvas), QRectF(event.rect()), self._axis())
 
     def _paint(self, painter: QPainter, exposed: QRectF, axis: Axis) -> None:
         look = self._look
@@ -405,16 +417,17 @@ class TimelineView(QAbstractScrollArea):
         lines = self._lines(axis, exposed.left() - 80, exposed.right() + 8)
         painter.fillRect(exposed, QColor(look.theme.window))
         if not self._lanes:
-            self._paint_empty(painter, lanes)
-        if exposed.bottom() >= lanes.top() and self._lanes:
+            self._paint_empty(painter)
+            return
+        if exposed.bottom() >= lanes.top():
             self._paint_lanes(painter, exposed, axis, lines, lanes)
-        head = QRectF(0, 0, self.viewport().width(), lanes.top())
+        head = QRectF(0, 0, self._canvas.width(), lanes.top())
         if exposed.intersects(head):
             self._paint_head(painter, axis, lines, ruler, morph)
         painter.setClipRect(
-            exposed.intersected(QRectF(ruler.left(), 0, ruler.width(), self.viewport().height()))
+            exposed.intersected(QRectF(ruler.left(), 0, ruler.width(), self._canvas.height()))
         )
-        if self._selection and self._lanes:
+        if self._selection:
             if self._pre_roll_seconds:
                 start = self._selection[0]
                 before = max(0.0, start - self._pre_roll_seconds)
@@ -425,25 +438,22 @@ class TimelineView(QAbstractScrollArea):
             items.paint_selection(
                 painter, look, ruler, everything, axis, self._selection, self._length_text()
             )
-        if self._lanes:
-            body = QRectF(lanes.left(), lanes.top(), lanes.width(), self._bottom() - lanes.top())
-            items.paint_playhead(painter, look, ruler, body, axis.x_of(self._playhead))
+        body = QRectF(lanes.left(), lanes.top(), lanes.width(), self._bottom() - lanes.top())
+        items.paint_playhead(painter, look, ruler, body, axis.x_of(self._playhead))
         painter.setClipRect(exposed)
         painter.setPen(pen(look.theme.line))
         painter.drawLine(self._header_px() - 1, 0, self._header_px() - 1, int(self._bottom()))
-        if self.hasFocus():
-            painter.fillRect(QRectF(0, 0, self.viewport().width(), 2), QColor(look.theme.accent))
+        if self._shows_focus:
+            painter.fillRect(QRectF(0, 0, self._canvas.width(), 2), QColor(look.theme.accent))
 
     def _bottom(self) -> float:
         """Where the lanes end, or the view."""
-        end = self._lanes_top() + self._tops[-1] - self.verticalScrollBar().value()
-        return (
-            float(min(self.viewport().height(), end)) if self._lanes else float(self._lanes_top())
-        )
+        end = self._lanes_top() + self._tops[-1] - self._down.value()
+        return float(min(self._canvas.height(), end)) if self._lanes else float(self._lanes_top())
 
     def _lines(self, axis: Axis, left_px: float, right_px: float) -> list[GridLine]:
         start = max(0.0, axis.seconds_at(max(left_px, self._header_px() - 80)))
-        end = max(start, axis.seconds_at(min(right_px, self.viewport().width() + 8)))
+        end = max(start, axis.seconds_at(min(right_px, self._canvas.width() + 8)))
         return list(self._grid.lines(start, end, axis.px_per_second))
 
     def _paint_lanes(
@@ -454,63 +464,62 @@ class TimelineView(QAbstractScrollArea):
         lines: list[GridLine],
         lanes: QRectF,
     ) -> None:
-        split = lanes.top() + self._tops[self._pinned]
-        first = self._lane_index_at(split) if self._pinned < len(self._lanes) else None
-        for index in range(self._pinned):
-            self._paint_lane(painter, exposed, axis, lines, index)
-        if first is None:
-            return
-        painter.save()
-        painter.setClipRect(
-            QRectF(0, split, self.viewport().width(), self.viewport().height() - split),
-            Qt.ClipOperation.IntersectClip,
-        )
-        for index in range(first, len(self._lanes)):
-            if self._lane_rect(index).top() > exposed.bottom():
-                break
-            self._paint_lane(painter, exposed, axis, lines, index)
-        painter.restore()
-
-    def _paint_lane(
-        self,
-        painter: QPainter,
-        exposed: QRectF,
-        axis: Axis,
-        lines: list[GridLine],
-        index: int,
-    ) -> None:
-        whole = self._lane_rect(index)
-        if not whole.intersects(exposed):
-            return
-        look, lane = self._look, self._lanes[index]
-        state = self._state(index)
-        area = whole.adjusted(self._header_px(), 0, 0, 0)
-        seen = area.intersected(exposed)
-        if not seen.isEmpty():
+        look, split = self._look, lanes.top() + self._tops[self._pinned]
+        visible = [i for i in self._visible_lanes() if self._lane_rect(i).intersects(exposed)]
+        fixed = QRectF(0, lanes.top(), self._canvas.width(), split - lanes.top())
+        moving = QRectF(0, split, self._canvas.width(), self._canvas.height() - split)
+        for part, indices in (
+            (fixed, [i for i in visible if i < self._pinned]),
+            (moving, [i for i in visible if i >= self._pinned]),
+        ):
+            if not indices:
+                continue
             painter.save()
-            painter.setClipRect(seen, Qt.ClipOperation.IntersectClip)
-            items.paint_block(painter, look, area, axis, lane, state)
-            items.paint_grid(painter, look, area, axis, lines)
-            peaks = self._store.get(lane.audio_path) if lane.known_seconds > 0 else None
-            items.paint_lane(
-                painter,
-                look,
-                area,
-                seen,
-                axis,
-                lane,
-                state,
-                peaks,
-                self._store.error(lane.audio_path),
-                self._tiles,
-                10 ** (lane.gain_db / 20) if self._is_matched else 1.0,
-                self._playhead,
-                self._grid,
-            )
+            painter.setClipRect(part, Qt.ClipOperation.IntersectClip)
+            seen = part.intersected(exposed).intersected(lanes)
+            if not seen.isEmpty():
+                painter.save()
+                painter.setClipRect(seen, Qt.ClipOperation.IntersectClip)
+                for index in indices:
+                    area = self._lane_rect(index).adjusted(self._header_px(), 0, 0, 0)
+                    lane = self._lanes[index]
+                    items.paint_block(painter, look, area, axis, lane, self._state(index))
+                # Over the blocks and under the sound, for all lanes at once.
+                bottom = min(seen.bottom(), self._lane_rect(indices[-1]).bottom())
+                grid = QRectF(seen.left(), seen.top(), seen.width(), bottom - seen.top())
+                items.paint_grid(painter, look, grid, axis, lines)
+                for index in indices:
+                    self._paint_lane(painter, seen, axis, index)
+                painter.restore()
+            if exposed.left() < self._header_px():
+                for index in indices:
+                    header = self._lane_rect(index)
+                    header.setWidth(self._header_px())
+                    lane = self._lanes[index]
+                    items.paint_header(painter, look, header, lane, self._state(index))
             painter.restore()
-        header = QRectF(0, whole.top(), self._header_px(), whole.height())
-        if header.intersects(exposed):
-            items.paint_header(painter, look, header, lane, state)
+
+    def _paint_lane(self, painter: QPainter, exposed: QRectF, axis: Axis, index: int) -> None:
+        lane = self._lanes[index]
+        area = self._lane_rect(index).adjusted(self._header_px(), 0, 0, 0)
+        painter.save()
+        painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
+        items.paint_lane(
+            painter,
+            self._look,
+            area,
+            area.intersected(exposed),
+            axis,
+            lane,
+            self._state(index),
+            self._store.get(lane.audio_path) if lane.known_seconds > 0 else None,
+            self._store.error(lane.audio_path),
+            self._tiles,
+            10 ** (lane.gain_db / 20) if self._is_matched else 1.0,
+            self._playhead,
+            self._grid,
+        )
+        painter.restore()
 
     def _state(self, index: int) -> LaneState:
         lane_id = self._lanes[index].id
@@ -547,8 +556,6 @@ class TimelineView(QAbstractScrollArea):
         painter.fillRect(area, QColor(look.theme.panel))
         painter.setPen(pen(look.theme.line))
         painter.drawLine(0, int(area.bottom()) - 1, int(area.right()), int(area.bottom()) - 1)
-        if not self._lanes:
-            return
         place = self._place_text(self._playhead)
         meter, tempo_bpm = self._grid.meter_and_tempo(self._playhead)
         inner = area.adjusted(12, 2, -12, -2)
@@ -560,17 +567,16 @@ class TimelineView(QAbstractScrollArea):
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
         painter.drawText(inner, int(flags), f"{meter}  {tempo_bpm:.4g}")
 
-    def _paint_empty(self, painter: QPainter, area: QRectF) -> None:
-        look = self._look
-        center = QPointF(self.viewport().width() / 2, area.center().y())
-        size = 40
+    def _paint_empty(self, painter: QPainter) -> None:
+        look, size = self._look, 40
+        center = QRectF(self._canvas.rect()).center()
         drop = icon("drop", look.theme.text_dim)
         drop.paint(
             painter, QRect(int(center.x()) - size // 2, int(center.y()) - size - 8, size, size)
         )
         painter.setFont(look.font)
         painter.setPen(QColor(look.theme.text_dim))
-        place = QRectF(16, center.y() + 4, self.viewport().width() - 32, 4 * look.text.height())
+        place = QRectF(16, center.y() + 4, self._canvas.width() - 32, 4 * look.text.height())
         flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
         painter.drawText(place, int(flags) | int(Qt.TextFlag.TextWordWrap), self._empty_text)
 
@@ -584,16 +590,15 @@ class TimelineView(QAbstractScrollArea):
         bars = self._grid.bars_between(*self._selection)
         if bars == 1:
             return self.tr("1 bar")
-        return self.tr("{0} bars").format(f"{bars:.4g}")
+        return self.tr("{0} bars").format(f"{bars:.2f}".rstrip("0").rstrip("."))
 
     def _update_playhead(self, before: float, old_x: float, new_x: float) -> None:
-        viewport = self.viewport()
-        height = viewport.height()
+        height = self._canvas.height()
         for x in (old_x, new_x):
-            if -10 < x < viewport.width() + 10:
-                viewport.update(int(x) - 7, 0, 15, height)
+            if -10 < x < self._canvas.width() + 10:
+                self._canvas.update(int(x) - 7, 0, 15, height)
         if self._place_text(before) != self._place_text(self._playhead):
-            viewport.update(0, 0, self._header_px(), self._ruler_px())
+            self._canvas.update(0, 0, self._header_px(), self._ruler_px())
         axis = self._axis()
         for index in self._visible_lanes():
             lane = self._lanes[index]
@@ -604,12 +609,12 @@ class TimelineView(QAbstractScrollArea):
             for word in (old, new):
                 if word is not None:
                     text, start, end = lane.words[word]
-                    left = axis.x_of(start) - 6
-                    right = max(
-                        axis.x_of(end), left + self._look.small_text.horizontalAdvance(text)
-                    )
-                    viewport.update(
-                        items.to_rect(QRectF(left, words.top(), right - left + 16, words.height()))
+                    # Its neighbours too: the lit one lies over them.
+                    width = self._look.small_text.horizontalAdvance(text) + 16
+                    left = axis.x_of(start) - 160
+                    right = max(axis.x_of(end), axis.x_of(start) + width)
+                    self._canvas.update(
+                        items.to_rect(QRectF(left, words.top(), right - left, words.height()))
                     )
 
     def _visible_lanes(self) -> list[int]:
@@ -618,7 +623,7 @@ class TimelineView(QAbstractScrollArea):
         visible = list(range(self._pinned))
         if first is not None:
             for index in range(max(first, self._pinned), len(self._lanes)):
-                if self._lane_rect(index).top() >= self.viewport().height():
+                if self._lane_rect(index).top() >= self._canvas.height():
                     break
                 visible.append(index)
         return visible
@@ -626,17 +631,18 @@ class TimelineView(QAbstractScrollArea):
     def _peaks_changed(self, path: object) -> None:
         for index in self._visible_lanes():
             if self._lanes[index].audio_path == path:
-                self.viewport().update(items.to_rect(self._lane_rect(index)))
+                self._canvas.update(items.to_rect(self._lane_rect(index)))
 
     # Mouse -----------------------------------------------------------------------------------
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        assert event is not None
         place = event.position()
         self._pressed, self._has_moved, self._drag = place, False, None
         self._pressed_lane, self._pressed_word = "", None
         if event.button() is Qt.MouseButton.MiddleButton:
             self._drag = _Drag.PAN
-            self._pan_value = self.horizontalScrollBar().value()
+            self._pan_value = self._across.value()
             return
         if event.button() is not Qt.MouseButton.LeftButton or not self._lanes:
             return
@@ -665,7 +671,8 @@ class TimelineView(QAbstractScrollArea):
         else:
             self._anchor = self._place_of(place, event.modifiers())
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
+        assert event is not None
         place = event.position()
         if self._drag is None:
             self._hover(place)
@@ -674,7 +681,7 @@ class TimelineView(QAbstractScrollArea):
         self._has_moved = self._has_moved or far
         if self._drag is _Drag.PAN:
             moved = round(self._pressed.x() - place.x())
-            self.horizontalScrollBar().setValue(self._pan_value + moved)
+            self._across.setValue(self._pan_value + moved)
         elif self._drag is _Drag.MORPH and self._has_moved:
             self._move_point(place, event.modifiers())
         elif self._drag is _Drag.HEADER and self._has_moved:
@@ -685,7 +692,8 @@ class TimelineView(QAbstractScrollArea):
             self._scroll_while_selecting(place)
             self._select_to(self._place_of(place, event.modifiers()))
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        assert event is not None
         drag, self._drag = self._drag, None
         if self._has_moved or drag is None or drag is _Drag.PAN:
             return
@@ -704,7 +712,8 @@ class TimelineView(QAbstractScrollArea):
                 self._select(None)
             self._move_playhead(self._place_of(event.position(), event.modifiers()))
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
+        assert event is not None
         place = event.position()
         if event.button() is not Qt.MouseButton.LeftButton or place.x() < self._header_px():
             return
@@ -719,31 +728,33 @@ class TimelineView(QAbstractScrollArea):
     def leaveEvent(self, event: QEvent | None) -> None:
         if self._hovered is not None:
             self._hovered = None
-            self.viewport().update()
+            self._canvas.update()
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Over the lanes: zoom around the pointer; with Shift or sideways: scroll in time.
 
         Over the headers: scroll the lanes.
         """
+        assert event is not None
         turned = event.angleDelta()
-        horizontal = self.horizontalScrollBar()
         if event.position().x() < self._header_px():
-            vertical = self.verticalScrollBar()
-            vertical.setValue(vertical.value() - round(turned.y() / 120 * vertical.singleStep()))
+            self._down.setValue(
+                self._down.value() - round(turned.y() / 120 * self._down.singleStep())
+            )
         elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             steps = (turned.y() or turned.x()) / 120
-            horizontal.setValue(horizontal.value() - round(steps * horizontal.singleStep()))
+            self._across.setValue(self._across.value() - round(steps * self._across.singleStep()))
         elif abs(turned.x()) > abs(turned.y()):
-            horizontal.setValue(
-                horizontal.value() - round(turned.x() / 120 * horizontal.singleStep())
+            self._across.setValue(
+                self._across.value() - round(turned.x() / 120 * self._across.singleStep())
             )
         elif turned.y() and self._lanes:
             at = self._axis().seconds_at(event.position().x())
             self.zoom(_ZOOM_STEP ** (turned.y() / 120), at)
         event.accept()
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        assert event is not None
         if event.reason() is QContextMenuEvent.Reason.Mouse:
             index = self._lane_index_at(event.pos().y())
             if index is not None:
@@ -752,13 +763,13 @@ class TimelineView(QAbstractScrollArea):
         index = self._index_of(self._active)
         if index is not None:
             place = self._lane_rect(index).topLeft() + QPointF(12, 24)
-            self.menu_requested.emit(self._active, self.viewport().mapToGlobal(place.toPoint()))
+            self.menu_requested.emit(self._active, self._canvas.mapToGlobal(place.toPoint()))
 
     def viewportEvent(self, event: QEvent | None) -> bool:
         if isinstance(event, QHelpEvent):
             text = self._tip_at(QPointF(event.pos()))
             if text:
-                QToolTip.showText(event.globalPos(), text, self.viewport())
+                QToolTip.showText(event.globalPos(), text, self._canvas)
             else:
                 QToolTip.hideText()
             return True
@@ -775,7 +786,7 @@ class TimelineView(QAbstractScrollArea):
         hovered = None if index is None else self._lanes[index].id
         if hovered != self._hovered:
             self._hovered = hovered
-            self.viewport().update(0, 0, self._header_px(), self.viewport().height())
+            self._canvas.update(0, 0, self._header_px(), self._canvas.height())
         shape = Qt.CursorShape.ArrowCursor
         if hovered is not None:
             shape = Qt.CursorShape.OpenHandCursor
@@ -787,7 +798,7 @@ class TimelineView(QAbstractScrollArea):
                 shape = Qt.CursorShape.PointingHandCursor
             elif self._morph and self._point_at(place) is not None:
                 shape = Qt.CursorShape.SizeAllCursor
-        self.viewport().setCursor(shape)
+        self._canvas.setCursor(shape)
 
     def _edge_at(self, place: QPointF) -> int | None:
         """0 near the selection's start, 1 near its end."""
@@ -831,17 +842,15 @@ class TimelineView(QAbstractScrollArea):
         return self._grid.snapped(seconds, Snap.OFF if is_free else self._snap)
 
     def _scroll_while_selecting(self, place: QPointF) -> None:
-        over = min(0.0, place.x() - self._header_px()) + max(
-            0.0, place.x() - self.viewport().width()
-        )
+        over = min(0.0, place.x() - self._header_px()) + max(0.0, place.x() - self._canvas.width())
         if over:
-            horizontal = self.horizontalScrollBar()
-            horizontal.setValue(horizontal.value() + round(over))
+            self._across.setValue(self._across.value() + round(over))
 
     # Keys ------------------------------------------------------------------------------------
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Keys of the timeline; the others go on to the window."""
+        assert event is not None
         modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         key, step = Qt.Key(event.key()), {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
         is_extending = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
@@ -864,9 +873,8 @@ class TimelineView(QAbstractScrollArea):
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self._step_lane(-1 if key == Qt.Key.Key_Up else 1)
         elif key in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
-            vertical = self.verticalScrollBar()
             direction = -1 if key == Qt.Key.Key_PageUp else 1
-            vertical.setValue(vertical.value() + direction * vertical.pageStep())
+            self._down.setValue(self._down.value() + direction * self._down.pageStep())
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and is_control:
             self._toggle_chosen(self._active)
         elif key == Qt.Key.Key_A and is_control:
@@ -912,7 +920,7 @@ class TimelineView(QAbstractScrollArea):
         before, self._playhead = self._playhead, seconds
         axis = self._axis()
         self._update_playhead(before, axis.x_of(before), axis.x_of(seconds))
-        self.viewport().update(0, 0, self.viewport().width(), self._lanes_top())
+        self._canvas.update(0, 0, self._canvas.width(), self._lanes_top())
         self._describe()
         self.playhead_moved.emit(seconds)
 
@@ -937,7 +945,7 @@ class TimelineView(QAbstractScrollArea):
             return
         self._selection = selection
         self._describe()
-        self.viewport().update()
+        self._canvas.update()
         self.selection_changed.emit(*(selection or (place, place)))
 
     def _activate(self, lane_id: str) -> None:
@@ -947,7 +955,7 @@ class TimelineView(QAbstractScrollArea):
     def _toggle_chosen(self, lane_id: str) -> None:
         self._chosen ^= {lane_id}
         self._describe()
-        self.viewport().update()
+        self._canvas.update()
 
     # Morph -----------------------------------------------------------------------------------
 
@@ -1021,16 +1029,15 @@ class TimelineView(QAbstractScrollArea):
             return
         self._morph = morph
         self._describe()
-        self.viewport().update()
+        self._canvas.update()
         self.morph_changed.emit(morph)
 
     # Qt's other events -----------------------------------------------------------------------
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
+        self._lay_out()
         if self._fit_wanted and self._lanes:
             self.zoom_to_fit()
-        else:
-            self._lay_out()
 
     def changeEvent(self, event: QEvent | None) -> None:
         super().changeEvent(event)
@@ -1044,11 +1051,18 @@ class TimelineView(QAbstractScrollArea):
 
     def focusInEvent(self, event: QFocusEvent | None) -> None:
         super().focusInEvent(event)
-        self.viewport().update()
+        # Who clicks knows where they are; who comes by keys is shown.
+        self._shows_focus = event is not None and event.reason() in (
+            Qt.FocusReason.TabFocusReason,
+            Qt.FocusReason.BacktabFocusReason,
+            Qt.FocusReason.ShortcutFocusReason,
+        )
+        self._canvas.update()
 
     def focusOutEvent(self, event: QFocusEvent | None) -> None:
         super().focusOutEvent(event)
-        self.viewport().update()
+        self._shows_focus = False
+        self._canvas.update()
 
     def _describe(self) -> None:
         """Say for screen readers what the eye sees: lane, playhead, selection, breakpoint."""

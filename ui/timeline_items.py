@@ -6,11 +6,13 @@ what does not fit is left out or shortened and never laid over other text.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -26,11 +28,13 @@ from PyQt6.QtGui import (
     QPolygonF,
 )
 
-from ui.peaks import Peaks
+from ui.peaks import Columns, Peaks
 from ui.shared import Lane
 from ui.theme import NO_PEN, Theme, brush, pen, small_font, with_alpha
 from ui.timeline_grid import Change, Grid, GridLine
 from ui.timeline_morph import Morph
+
+Words = tuple[tuple[str, float, float], ...]
 
 GAP_PX: Final = 4
 TILE_PX: Final = 512
@@ -44,9 +48,9 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("Timeline", text)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
-    """What everything is drawn with."""
+    """What everything is drawn with. Equal to itself only: what is measured is kept under it."""
 
     theme: Theme
     font: QFont
@@ -106,7 +110,9 @@ class WaveTiles:
         seen = area.intersected(exposed)
         if seen.isEmpty():
             return
-        ratio = painter.device().devicePixelRatioF() if painter.device() else 1.0
+        device = painter.device()
+        assert device is not None  # who paints has one
+        ratio = device.devicePixelRatioF()
         height = max(2, round(area.height() * ratio))
         tile_px = TILE_PX / ratio
         first = int((seen.left() - axis.origin_px) // tile_px)
@@ -133,7 +139,7 @@ class WaveTiles:
 
 
 def _wave_image(
-    columns: tuple[npt.NDArray[np.float32], ...],
+    columns: tuple[Columns, Columns, Columns],
     gain: float,
     height: int,
     colors: tuple[str, str],
@@ -141,40 +147,42 @@ def _wave_image(
     """Columns as an image of `height` rows, each pixel as opaque as it is covered."""
     lowest, highest, body = columns
     middle = height / 2
-    rows = np.arange(height, dtype=np.float32)[:, None]
+    # In whole steps of a pixel: as fine as it is mixed, and three times as fast as in floats.
+    rows = (np.arange(height, dtype=np.int32) * _STEPS).astype(np.int16)[:, None]
 
-    def covered(
-        low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.uint8]:
-        top = middle - np.minimum(high * gain, 1.0) * middle
-        bottom = middle - np.maximum(low * gain, -1.0) * middle
-        share = np.minimum(bottom, rows + 1) - np.maximum(top, rows)
-        return (np.clip(share, 0.0, 1.0) * (_STEPS - 1) + 0.5).astype(np.uint8)
+    def steps(values: Columns) -> npt.NDArray[np.int16]:
+        """How far down the image, from its top."""
+        down = middle - np.clip(values * np.float32(gain), -1.0, 1.0) * middle
+        return (down * _STEPS + 0.5).astype(np.int16)
+
+    def covered(low: Columns, high: Columns) -> npt.NDArray[np.int16]:
+        share = np.minimum(steps(low), rows + np.int16(_STEPS))
+        share -= np.maximum(steps(high), rows)
+        return np.maximum(share, 0, out=share)
 
     # Silence is a line, so that it differs from what is not there; one pixel is never less.
     half = 0.5 / middle / max(gain, 1e-6)
-    inside = (np.abs(lowest) + np.abs(highest)) * _BODY
-    reach = np.minimum(body * _BODY, inside)
     low, high = np.minimum(lowest, -half), np.maximum(highest, half)
     # The body lies around the middle of what it is the body of.
     centre = (lowest + highest) / 2
-    index = covered(low, high) * _STEPS + covered(centre - reach, centre + reach)
-    pixels = np.ascontiguousarray(_mixes(*colors)[index])
+    reach = np.minimum(body, np.abs(lowest) + np.abs(highest)) * np.float32(_BODY)
+    index = covered(low, high) * np.int16(_STEPS + 1) + covered(centre - reach, centre + reach)
+    pixels = _mixes(*colors).take(index)
     image = QImage(
-        pixels.data,
+        pixels.tobytes(),
         pixels.shape[1],
         height,
         pixels.shape[1] * 4,
         QImage.Format.Format_ARGB32_Premultiplied,
     )
-    return image.copy()  # the array goes
+    return image.copy()  # the bytes go
 
 
 @lru_cache(maxsize=32)
 def _mixes(body_color: str, peak_color: str) -> npt.NDArray[np.uint32]:
-    """What a pixel is where peaks and body cover it by so many steps: [256], premultiplied."""
+    """What a pixel is where peaks and body cover it by so many steps: premultiplied, flat."""
     body, peak = QColor(body_color), QColor(peak_color)
-    steps = np.arange(_STEPS) / (_STEPS - 1)
+    steps = np.arange(_STEPS + 1) / _STEPS
     over, under = steps[None, :], steps[:, None]
     alpha = over + under * (1 - over)
     mixed = np.round(alpha * 255).astype(np.uint32) << 24
@@ -185,10 +193,16 @@ def _mixes(body_color: str, peak_color: str) -> npt.NDArray[np.uint32]:
     ):
         value = b * over + p * under * (1 - over)
         mixed |= np.round(value * 255).astype(np.uint32) << shift
-    return mixed.reshape(-1)
+    return np.asarray(mixed.reshape(-1), np.uint32)
 
 
 # Ruler and grid ----------------------------------------------------------------------------------
+
+
+def ruler_px(look: Look, has_changes: bool) -> int:
+    """A row for bars, one for tempos and meters where they change, one for the selection."""
+    row_px = look.small_text.height() + 2
+    return (3 if has_changes else 2) * row_px + 2 * GAP_PX
 
 
 def paint_ruler(
@@ -199,64 +213,50 @@ def paint_ruler(
     lines: Sequence[GridLine],
     changes: Sequence[Change],
 ) -> None:
-    """Bars and beats above, tempos and meters that change below."""
-    theme = look.theme
+    """Bars and beats, and below them the tempos and meters that change."""
+    theme, row_px = look.theme, look.small_text.height() + 2
     painter.fillRect(area, QColor(theme.panel))
     painter.setPen(pen(theme.line))
     painter.drawLine(QLineF(area.left(), area.bottom() - 0.5, area.right(), area.bottom() - 0.5))
-    base = area.top() + GAP_PX + look.small_text.ascent()
-    middle = area.top() + area.height() / 2
     painter.setFont(look.small)
-    widest = look.small_text.horizontalAdvance("0000")
-    taken = -1e9
-    for line in lines:
-        x = axis.x_of(line.seconds)
-        painter.setPen(pen(theme.line_strong if line.is_bar else theme.line))
-        painter.drawLine(
-            QLineF(_crisp(x), middle if line.is_bar else middle + 8, _crisp(x), area.bottom())
-        )
-    # Bars first: a beat's label only goes where theirs leave room.
     bars = [line for line in lines if line.is_bar]
-    shown: list[tuple[float, float]] = []
-    step = _label_step(bars, axis, widest + 12)
-    for line in bars:
-        if (line.place.bar - 1) % step:
-            continue
-        left = axis.x_of(line.seconds) + GAP_PX
-        width = look.small_text.horizontalAdvance(line.label)
-        if left < taken:
-            continue
-        painter.setPen(pen(theme.text_dim))
-        painter.drawText(QPointF(left, base), line.label)
-        taken = left + width + 8
-        shown.append((left, taken))
+    beats = [line for line in lines if not line.is_bar]
     for line in lines:
-        if line.is_bar or step > 1:
-            continue
+        x = _crisp(axis.x_of(line.seconds))
+        painter.setPen(pen(theme.line_strong if line.is_bar else theme.line))
+        top = area.top() + GAP_PX if line.is_bar else area.bottom() - row_px / 2
+        painter.drawLine(QLineF(x, top, x, area.bottom()))
+    step = _label_step(bars, axis, look.small_text.horizontalAdvance("0000") + 12)
+    shown = [line for line in bars if (line.place.bar - 1) % step == 0]
+    if step == 1 and _fit_between(look, axis, bars + beats):
+        shown += beats
+    for line in shown:
+        painter.setPen(QColor(theme.text) if line.is_bar else QColor(theme.text_dim))
         left = axis.x_of(line.seconds) + GAP_PX
-        right = left + look.small_text.horizontalAdvance(line.label) + 8
-        if any(left < other_right and right > other_left for other_left, other_right in shown):
-            continue
-        shown.append((left, right))
-        painter.setPen(with_alpha(theme.text_dim, 0.7))
-        painter.drawText(QPointF(left, base), line.label)
-    taken = -1e9
-    base = middle + look.small_text.ascent()
+        painter.drawText(QPointF(left, area.top() + GAP_PX + look.small_text.ascent()), line.label)
+    taken = -math.inf
+    top = area.top() + GAP_PX + row_px
     for change in changes:
         x = axis.x_of(change.seconds)
-        if x < area.left() - 200 or x > area.right():
-            continue
-        width = look.small_text.horizontalAdvance(change.text)
-        if x < taken:
+        width = look.small_text.horizontalAdvance(change.text) + 8
+        if x < taken or x > area.right() or x + width < area.left():
             continue
         painter.setPen(NO_PEN)
-        painter.setBrush(brush(theme.raised))
-        painter.drawRoundedRect(
-            QRectF(x + 1, middle + 1, width + 8, look.small_text.height()), 3, 3
-        )
-        painter.setPen(pen(theme.text))
-        painter.drawText(QPointF(x + 1 + GAP_PX, base + 1), change.text)
-        taken = x + width + 16
+        painter.setBrush(QColor(theme.raised))
+        painter.drawRect(QRectF(x + 1, top, width, row_px - 1))
+        painter.setPen(QColor(theme.text))
+        painter.drawText(QPointF(x + 1 + GAP_PX, top + 1 + look.small_text.ascent()), change.text)
+        taken = x + width + GAP_PX
+
+
+def _fit_between(look: Look, axis: Axis, lines: Sequence[GridLine]) -> bool:
+    """Whether every line's label ends before the next line: some without others would confuse."""
+    ordered = sorted(lines, key=lambda line: line.seconds)
+    return all(
+        axis.x_of(line.seconds) + look.small_text.horizontalAdvance(line.label) + 3 * GAP_PX
+        <= axis.x_of(following.seconds)
+        for line, following in pairwise(ordered)
+    )
 
 
 def _label_step(bars: Sequence[GridLine], axis: Axis, least_px: float) -> int:
@@ -281,14 +281,12 @@ def paint_grid(
         (True, with_alpha(look.theme.line_strong, 0.55)),
     ):
         painter.setPen(color)
-        painter.drawLines(
-            [
-                QLineF(x, area.top(), x, area.bottom())
-                for line in lines
-                if line.is_bar is is_bar
-                for x in (_crisp(axis.x_of(line.seconds)),)
-            ]
-        )
+        drawn = [
+            QLineF(x, area.top(), x, area.bottom())
+            for x in (_crisp(axis.x_of(line.seconds)) for line in lines if line.is_bar is is_bar)
+        ]
+        if drawn:
+            painter.drawLines(*drawn)
 
 
 def paint_selection(
@@ -410,27 +408,35 @@ def paint_header(painter: QPainter, look: Look, area: QRectF, lane: Lane, state:
         painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, state.key)
     left += badge_px + 8
     right = area.right() - 16
-    if state.is_hovered:
+    if state.is_chosen:
+        painter.setPen(pen(theme.accent, 2.0))
+        x, y = area.right() - 14, area.top() + 8 + badge_px / 2
+        painter.drawPolyline(
+            QPolygonF([QPointF(x, y), QPointF(x + 3, y + 3), QPointF(x + 8, y - 4)])
+        )
+    elif state.is_hovered:
         painter.setPen(NO_PEN)
         painter.setBrush(QColor(theme.text_dim))
-        for row in range(3):
+        for dots in range(3):
             for column in range(2):
                 middle = area.top() + 8 + badge_px / 2
                 painter.drawEllipse(
-                    QPointF(area.right() - 12 + 4 * column, middle + 4 * (row - 1)), 1.1, 1.1
+                    QPointF(area.right() - 12 + 4 * column, middle + 4 * (dots - 1)), 1.1, 1.1
                 )
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     font = QFont(look.font)
     font.setWeight(QFont.Weight.DemiBold if state.is_active else QFont.Weight.Normal)
     painter.setFont(font)
     painter.setPen(QColor(theme.text))
-    name_area = QRectF(left, top, right - left, max(badge_px, look.text.height()))
-    name = QFontMetrics(font).elidedText(
-        lane.name, Qt.TextElideMode.ElideMiddle, int(name_area.width())
-    )
-    painter.drawText(name_area, Qt.AlignmentFlag.AlignVCenter, name)
+    row = QRectF(left, top, right - left, max(badge_px, look.text.height()))
+    # Two lines where the rating has room below them.
+    has_room = area.height() >= 8 + 2 * row.height() + look.small_text.height() + 6
+    names = two_lines(QFontMetrics(font), lane.name, int(row.width()), 2 if has_room else 1)
+    for name in names:
+        painter.drawText(row, Qt.AlignmentFlag.AlignVCenter, name)
+        row.translate(0, look.text.height())
     painter.setFont(look.small)
-    second = QRectF(left, name_area.bottom() + 2, right - left, look.small_text.height())
+    second = QRectF(left, row.top() + 2, right - left, look.small_text.height())
     if lane.rating:
         stars = "★" * lane.rating
         painter.setPen(QColor(theme.text_dim))
@@ -440,6 +446,24 @@ def paint_header(painter: QPainter, look: Look, area: QRectF, lane: Lane, state:
     if told and look.small_text.horizontalAdvance(told) <= second.width():
         painter.setPen(QColor(theme.warning))
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, told)
+
+
+def two_lines(metrics: QFontMetrics, text: str, width_px: int, most_lines: int) -> list[str]:
+    """The text in a line or two; what does not fit is left out in the middle.
+
+    The middle, because what tells one take from another is at the end.
+    """
+    if metrics.horizontalAdvance(text) <= width_px or most_lines == 1:
+        return [metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, width_px)]
+    fitting = bisect_right(
+        range(len(text) + 1), width_px, key=lambda n: metrics.horizontalAdvance(text[:n])
+    )
+    cut = max(1, fitting - 1)
+    word_end = text.rfind(" ", 0, cut + 1)
+    if word_end > cut // 2:
+        cut = word_end
+    rest = text[cut:].lstrip()
+    return [text[:cut], metrics.elidedText(rest, Qt.TextElideMode.ElideMiddle, width_px)]
 
 
 def paint_block(
@@ -543,7 +567,7 @@ def _paint_known_mark(
         text = _tr("upsampled to {0}").format(place)
     width = look.small_text.horizontalAdvance(text) + 12
     height = look.small_text.height() + 2
-    left = x
+    left = x + (8 if lane.known_seconds <= 0 else 0)  # beside the seam that is there
     if left + width > min(end_x, area.right()):
         left = x - width  # no room on the right: over the sound, on a ground of its own
     flag = QRectF(left, wave.top() + 4, width, height)
@@ -578,6 +602,18 @@ def lit_word(lane: Lane, playhead_seconds: float) -> int | None:
     return index if index >= 0 and playhead_seconds < lane.words[index][2] else None
 
 
+@lru_cache(maxsize=64)
+def _words_with_room(look: Look, lane_words: Words, px_per_second: float) -> frozenset[int]:
+    """The words whose text lies over no other, from the first on."""
+    found, taken = set(), -math.inf
+    for index, (text, start, _) in enumerate(lane_words):
+        left = start * px_per_second
+        if left >= taken:
+            found.add(index)
+            taken = left + look.small_text.horizontalAdvance(text) + 8
+    return frozenset(found)
+
+
 def words_at(
     look: Look, area: QRectF, axis: Axis, lane: Lane, left_px: float, right_px: float
 ) -> Iterator[tuple[int, QRectF, bool]]:
@@ -585,26 +621,22 @@ def words_at(
 
     A word without room is as wide as it lasts.
     """
+    with_room = _words_with_room(look, lane.words, axis.px_per_second)
     # From a little before: a word's text may reach further than the word lasts.
     first = bisect_right(lane.words, axis.seconds_at(left_px - 200), key=lambda word: word[1])
-    taken = -1e9
     for index in range(max(0, first - 1), len(lane.words)):
         text, start, end = lane.words[index]
         left = axis.x_of(start)
         if left > right_px:
             return
-        width = look.small_text.horizontalAdvance(text) + 8
-        has_room = left - 4 >= taken
-        if has_room:
-            taken = left - 4 + width
         span = max(2.0, axis.x_of(end) - left)
-        yield (
-            index,
-            QRectF(left - 4, area.top(), max(width, span + 4), area.height())
-            if has_room
-            else QRectF(left, area.top(), span, area.height()),
-            has_room,
-        )
+        has_room = index in with_room
+        if has_room:
+            width = look.small_text.horizontalAdvance(text) + 8
+            place = QRectF(left - 4, area.top(), max(width, span + 4), area.height())
+        else:
+            place = QRectF(left, area.top(), span, area.height())
+        yield index, place, has_room
 
 
 def _paint_words(
@@ -618,30 +650,38 @@ def _paint_words(
 ) -> None:
     theme = look.theme
     painter.setFont(look.small)
-    lit = lit_word(lane, playhead_seconds)
-    lit_place: QRectF | None = None
     base = area.top() + 3 + look.small_text.ascent()
-    for index, place, has_room in words_at(look, area, axis, lane, exposed.left(), exposed.right()):
+    lit = lit_word(lane, playhead_seconds)
+    lit_place = QRectF()
+    if lit is not None:
+        width = look.small_text.horizontalAdvance(lane.words[lit][0]) + 8
+        lit_place = QRectF(axis.x_of(lane.words[lit][1]) - 4, area.top(), width, area.height() - 2)
+    end_x = axis.x_of(lane.start_seconds + lane.length_seconds)
+    # A word that the lit one lies over may reach out of what is exposed.
+    left, right = exposed.left() - lit_place.width(), exposed.right() + lit_place.width()
+    lasting = []
+    painter.setPen(QColor(theme.text_dim))
+    for index, place, has_room in words_at(look, area, axis, lane, left, right):
         text, start, end = lane.words[index]
-        x, span = axis.x_of(start), max(1.0, (end - start) * axis.px_per_second - 1)
-        painter.fillRect(QRectF(x, area.top(), span, 2), brush(theme.line_strong))
-        if index == lit:
-            lit_place = place
-        elif has_room:
-            painter.setPen(QColor(theme.text_dim))
-            painter.drawText(QPointF(x, base), text)
-    if lit is not None and lit_place is not None:
-        text, start, _ = lane.words[lit]
+        span = max(1.0, (end - start) * axis.px_per_second - 1)
+        lasting.append(QRectF(axis.x_of(start), area.top(), span, 2))
+        if not has_room or index == lit:
+            continue
         width = look.small_text.horizontalAdvance(text) + 8
+        text_place = QRectF(place.left(), area.top(), width, 4)
+        if text_place.right() <= end_x + 4 and not text_place.intersects(lit_place):
+            painter.drawText(QPointF(axis.x_of(start), base), text)
+    painter.setPen(NO_PEN)
+    painter.setBrush(QColor(theme.line_strong))
+    if lasting:
+        painter.drawRects(*lasting)
+    if lit is not None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(NO_PEN)
         painter.setBrush(QColor(theme.accent_strong))
-        painter.drawRoundedRect(
-            QRectF(axis.x_of(start) - 4, area.top(), width, area.height() - 2), 3, 3
-        )
+        painter.drawRoundedRect(lit_place, 3, 3)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(QColor(theme.accent_text))
-        painter.drawText(QPointF(axis.x_of(start), base), text)
+        painter.drawText(QPointF(lit_place.left() + 4, base), lane.words[lit][0])
 
 
 def _block(area: QRectF, axis: Axis, lane: Lane) -> QRectF:
@@ -724,23 +764,20 @@ def paint_morph(
     below = [0.0] * len(times)
     for part in range(len(morph.names)):
         above = [low + share[part] for low, share in zip(below, shares, strict=True)]
-        outline = QPolygonF(
-            [
-                QPointF(x, inner.bottom() - y * inner.height())
-                for x, y in (
-                    *zip(xs, below, strict=True),
-                    *reversed(list(zip(xs, above, strict=True))),
-                )
-            ]
-        )
+        upper = [
+            QPointF(x, inner.bottom() - y * inner.height()) for x, y in zip(xs, above, strict=True)
+        ]
+        lower = [
+            QPointF(x, inner.bottom() - y * inner.height()) for x, y in zip(xs, below, strict=True)
+        ]
         color = theme.series[part % len(theme.series)]
         painter.setPen(NO_PEN)
-        painter.setBrush(brush(color, 0.28))
-        painter.drawPolygon(outline)
+        painter.setBrush(brush(color, 0.4 if part else 0.28))
+        painter.drawPolygon(QPolygonF([*lower, *reversed(upper)]))
         if part == 0:
             painter.setBrush(QBrush())
             painter.setPen(pen(color, 2.0))
-            painter.drawPolyline(QPolygonF(list(outline)[len(xs) :]))
+            painter.drawPolyline(QPolygonF(upper))
         below = above
     for index in range(len(morph.points)):
         middle = morph_point_at(morph, index, area, axis)
