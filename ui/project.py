@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QObject, QRunnable, QThreadPool, pyqtSignal
+from PyQt6.QtCore import QObject, pyqtSignal
 
 from jukebox_studio import audio
 from jukebox_studio.clip import Clip
@@ -34,9 +34,10 @@ from jukebox_studio.job_queue import (
     QueueState,
     Renderer,
 )
-from jukebox_studio.operations import result_position
+from jukebox_studio.operations import continue_samples, result_position
 from jukebox_studio.request import (
     Continue,
+    Operation,
     Relyric,
     Request,
     Span,
@@ -50,6 +51,7 @@ from jukebox_studio.session_records import SessionClip, Variant, Way
 from jukebox_studio.style import format_blend
 from jukebox_studio.tempo import SongTime, checked_tempo
 from jukebox_studio.tempo_detection import TempoGuess, detect_tempo_of_file
+from ui.background import Background
 from ui.shared import SOURCE_LANE, Lane, variant_lane_id
 
 TEMPO_LISTEN_SECONDS = 90
@@ -265,22 +267,6 @@ def look_at(path: Path) -> Looked:
     return Looked(clip, guess, said)
 
 
-class _Task(QRunnable):
-    """Something slow, in a thread of the pool; its end is told through a signal."""
-
-    def __init__(
-        self, work: Callable[[], object], done: Callable[[object, Exception | None], None]
-    ) -> None:
-        super().__init__()
-        self._work, self._done = work, done
-
-    def run(self) -> None:
-        try:
-            self._done(self._work(), None)
-        except Exception as error:  # told by the receiver
-            self._done(None, error)
-
-
 # The project -------------------------------------------------------------------------------------
 
 
@@ -311,10 +297,14 @@ class Project(QObject):
     preview_grew = pyqtSignal(int, int, object, float, int)
     """Job, variant, path, length in seconds, rate."""
     clip_added = pyqtSignal(int)
+    grown = pyqtSignal(str, str)
+    """The lane of a growing variant, and the one that takes its place."""
+    job_failed = pyqtSignal(int, str)
+    """Job, and why."""
+    variant_finished = pyqtSignal(int)
     told = pyqtSignal(str)
     failed = pyqtSignal(str)
     _news = pyqtSignal(object)
-    _task_ended = pyqtSignal(object, object, object)
 
     def __init__(self, session: Session, engine: Renderer, parent: QObject | None = None) -> None:
         """Raises JukeboxError where the queue of the session cannot be read."""
@@ -325,13 +315,12 @@ class Project(QObject):
         self.growing: dict[tuple[int, int], Growing] = {}
         self._places: dict[int, tuple[float, tuple[float, ...]]] = {}
         self._words: dict[Path, tuple[tuple[str, float], ...]] = {}
-        self._looking = 0
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(2)
+        self._wanted_words: set[Path] = set()
+        self._background = Background(self)
+        self._background.failed.connect(self.failed)
         self._queue_state = QueueState()
-        # Before anything is observed: these bring what other threads say to this one.
+        # Before anything is observed: it brings what the queue's thread says to this one.
         self._news.connect(self._on_news)
-        self._task_ended.connect(self._on_task_ended)
         self.queue: JobQueue | None = None
         if not session.read_only:
             self._store = SessionJobStore(session)
@@ -350,11 +339,9 @@ class Project(QObject):
     def add_file(self, path: Path, then: Callable[[SessionClip], None] | None = None) -> None:
         """Look at a file in the background and put it into the inbox; `failed` says why not."""
         self.session.check_writable()
-        self._looking += 1
         self.told.emit(self.tr("Listening to {name} …").format(name=path.name))
 
-        def taken(result: object) -> None:
-            assert isinstance(result, Looked)
+        def taken(result: Looked) -> None:
             name = path.stem
             with self.session.one_step("Add clip", when=now()):
                 added = self.session.add_clip(result.clip, when=now(), name=name)
@@ -366,7 +353,7 @@ class Project(QObject):
             if then is not None:
                 then(added)
 
-        self._in_background(lambda: look_at(path), taken)
+        self._background.start(lambda: look_at(path), taken)
 
     def add_clip(self, clip: Clip, name: str | None = None) -> SessionClip:
         """A clip whose time is known, as a DAW sends it."""
@@ -376,7 +363,7 @@ class Project(QObject):
 
     def _added(self, added: SessionClip) -> None:
         # The DAW's file may vanish with the take it belongs to.
-        self._in_background(lambda: self.session.copy_audio(added.id), self._copied)
+        self._background.start(lambda: self.session.copy_audio(added.id), self._copied)
         self.clips_changed.emit()
         self.clip_added.emit(added.id)
 
@@ -442,7 +429,6 @@ class Project(QObject):
         """A variant as the clip of a next request, at its place in the song."""
         variant = self.session.variant(variant_id)
         own = self.session.clip(variant.clip_id).clip
-        start_seconds, _ = self._place(variant.job_id)
         return replace(
             own,
             path=variant.audio_path,
@@ -450,7 +436,7 @@ class Project(QObject):
             length_samples=variant.length_samples,
             rate_hz=variant.rate_hz,
             timeline_rate_hz=variant.rate_hz,
-            position_samples=round(start_seconds * variant.rate_hz),
+            position_samples=self.position_samples(variant_id),
             name=self.variant_name(variant),
             lyrics="",
         )
@@ -598,7 +584,21 @@ class Project(QObject):
             if hidden or not variant.hidden:
                 lanes.append(self._lane_of(variant))
         lanes += [self._growing_lane(g) for g in self.growing.values() if g.clip_id == clip_id]
+        self._read_words()
         return lanes
+
+    def _read_words(self) -> None:
+        """Of the lanes that were asked for, in the background; then they have changed."""
+        wanted, self._wanted_words = self._wanted_words, set()
+        if not wanted:
+            return
+
+        def take(read: dict[Path, tuple[tuple[str, float], ...]]) -> None:
+            self._words.update(read)
+            if any(read.values()):
+                self.variants_changed.emit()
+
+        self._background.start(lambda: {path: read_words(path) for path in wanted}, take)
 
     def _lane_of(self, variant: Variant) -> Lane:
         start, joins = self._place(variant.job_id)
@@ -625,7 +625,7 @@ class Project(QObject):
         start, joins = self._place(growing.job_id)
         job = self.session.job(growing.job_id)
         asked = request_from_json(job.request)
-        whole = _asked_seconds(asked) or growing.length_seconds
+        whole = asked_seconds(asked.clip, asked.operation)
         return Lane(
             growing.lane_id,
             self.tr("Variant {number}").format(number=growing.number + 1),
@@ -666,8 +666,8 @@ class Project(QObject):
     def _words_of(self, variant: Variant) -> tuple[tuple[str, float, float], ...]:
         path = variant.audio_path.with_suffix(".json")
         if path not in self._words:
-            told = described_by(path).get("lyrics") or {}
-            self._words[path] = tuple(words_in_time(told))
+            self._words[path] = ()
+            self._wanted_words.add(path)
         length = variant.length_samples / variant.rate_hz
         words = self._words[path]
         ends = [*(start for _, start in words), length][1 : len(words) + 1]
@@ -681,13 +681,11 @@ class Project(QObject):
     def export(
         self,
         variant_id: int,
-        how: Way = "saved",
         *,
         as_flac: bool = False,
         between_seconds: tuple[float, float] | None = None,
-        track: str = "",
     ) -> Path:
-        """A file of a variant in the exports folder, and a note that it went out.
+        """A file of a variant in the exports folder.
 
         between_seconds: a stretch of it alone, on the timeline. JukeboxError where it cannot be
         written.
@@ -698,10 +696,37 @@ class Project(QObject):
         if as_flac or between_seconds:
             start, _ = self._place(variant.job_id)
             source, named = rendered_again(variant, start, as_flac, between_seconds)
-        path = self.session.export_variant(variant_id, when=now(), source=source, number_name=named)
+        return self.session.export_variant(variant_id, when=now(), source=source, number_name=named)
+
+    def placed(
+        self,
+        variant_id: int,
+        path: Path,
+        how: Way,
+        *,
+        daw: str = "",
+        track: str = "",
+        position_samples: int | None = None,
+        timeline_rate_hz: int | None = None,
+    ) -> None:
+        """Note that a file of a variant went out, and where to."""
         if not self.session.read_only:
-            self.session.record_placement(variant_id, path, how, when=now(), track=track)
-        return path
+            self.session.record_placement(
+                variant_id,
+                path,
+                how,
+                when=now(),
+                daw=daw,
+                track=track,
+                position_samples=position_samples,
+                timeline_rate_hz=timeline_rate_hz,
+            )
+
+    def position_samples(self, variant_id: int) -> int:
+        """Where a variant starts on the timeline, at its own rate."""
+        variant = self.session.variant(variant_id)
+        start_seconds, _ = self._place(variant.job_id)
+        return round(start_seconds * variant.rate_hz)
 
     # Ending
 
@@ -711,29 +736,10 @@ class Project(QObject):
             self._stop_observing()
             self.queue.close()
             self.queue = None
-        self._pool.waitForDone(5_000)
+        self._background.close()
         self.session.close()
 
     # What other threads say
-
-    def _in_background(self, work: Callable[[], object], then: Callable[[object], None]) -> None:
-        task = _Task(work, lambda result, error: self._task_ended.emit(then, result, error))
-        self._pool.start(task)
-
-    def _on_task_ended(
-        self, then: Callable[[object], None], result: object, error: Exception | None
-    ) -> None:
-        try:
-            if error is not None:
-                raise error
-            then(result)
-        except JukeboxError as told:
-            self.failed.emit(str(told))
-        except Exception as fault:
-            _log.exception("in the background")
-            self.failed.emit(
-                self.tr("Something went wrong that should not: {fault!r}.").format(fault=fault)
-            )
 
     def _on_news(self, news: JobEvent | QueueChanged) -> None:
         if isinstance(news, QueueChanged):
@@ -745,8 +751,7 @@ class Project(QObject):
         elif isinstance(event, Preview):
             self._on_preview(job_id, event)
         elif isinstance(event, VariantFinished):
-            self.growing.pop((job_id, event.variant), None)
-            self.variants_changed.emit()
+            self._on_variant(job_id, event)
         elif isinstance(event, Note):
             self.told.emit(event.text)
 
@@ -759,6 +764,15 @@ class Project(QObject):
         )
         self.preview_grew.emit(job_id, event.variant, event.audio_path, length, event.rate_hz)
 
+    def _on_variant(self, job_id: int, event: VariantFinished) -> None:
+        growing = self.growing.pop((job_id, event.variant), None)
+        made = [v for v in self.session.variants() if v.audio_path == event.audio_path]
+        if growing is not None and made:
+            self.grown.emit(growing.lane_id, variant_lane_id(made[0].id))
+        self.variants_changed.emit()
+        if made:
+            self.variant_finished.emit(made[0].id)
+
     def _on_queue(self, news: QueueChanged) -> None:
         before = {queued.job_id: queued.state for queued in self._queue_state.jobs}
         self._queue_state = news.state
@@ -768,7 +782,7 @@ class Project(QObject):
             if queued.is_over and before.get(queued.job_id) not in (None, queued.state):
                 self._forget_growing(int(queued.job_id))
                 if queued.state == "failed":
-                    self.failed.emit(queued.sentence)
+                    self.job_failed.emit(int(queued.job_id), queued.sentence)
         self.jobs_changed.emit()
 
     def _forget_growing(self, job_id: int) -> None:
@@ -778,6 +792,11 @@ class Project(QObject):
             del self.growing[key]
         if left:
             self.variants_changed.emit()
+
+
+def read_words(path: Path) -> tuple[tuple[str, float], ...]:
+    """Of the description at `path`; none where there are none."""
+    return tuple(words_in_time(described_by(path).get("lyrics") or {}))
 
 
 def words_in_time(told: dict[str, Any]) -> Iterator[tuple[str, float]]:
@@ -842,17 +861,9 @@ def length_said(request: Request) -> str:
     return f"{seconds:.1f} s"
 
 
-def _asked_seconds(request: Request) -> float | None:
-    """How long a result will be; None where only the engine knows."""
-    clip, operation = request.clip, request.operation
-    if not isinstance(operation, Continue):
-        return clip.length_samples / clip.rate_hz
-    if operation.unit == "seconds":
-        return operation.length
-    song = clip.song
-    start = song.tempo.beat_at(clip.end_seconds)
-    if operation.unit == "bars":
-        end = song.end_of_span(start, operation.length)
-    else:
-        end = start + type(start)(operation.length)
-    return float(song.tempo.seconds_at(end) - clip.end_seconds)
+def asked_seconds(clip: Clip, operation: Operation) -> float:
+    """How long a result will be."""
+    if isinstance(operation, Continue):
+        length, _ = continue_samples(clip, operation)
+        return length / clip.timeline_rate_hz
+    return clip.length_samples / clip.rate_hz

@@ -124,6 +124,7 @@ def test_a_render_grows_and_becomes_variants(
         timeout=WAIT_MS,
     )
     assert project.session.job(job.id).state == "finished"
+    qtbot.waitUntil(lambda: bool(project.lanes(clip.id)[1].words), timeout=WAIT_MS)
     lanes = project.lanes(clip.id)
     assert [lane.id for lane in lanes] == [SOURCE_LANE, "variant-1", "variant-2"]
     words = lanes[1].words
@@ -138,9 +139,9 @@ def test_a_failed_job_is_told_and_resumed(
     clip = clip_in(project, tmp_path, qtbot)
     job = project.generate(asked(clip), model, clip.id)
     engine.begun.get(timeout=20)
-    with qtbot.waitSignal(project.failed, timeout=WAIT_MS) as failed:
+    with qtbot.waitSignal(project.job_failed, timeout=WAIT_MS) as failed:
         engine.says.put(Failed("The engine stopped."))
-    assert failed.args[0] == "The engine stopped."
+    assert failed.args == [job.id, "The engine stopped."]
     assert project.session.job(job.id).sentence == "The engine stopped."
     project.resume(job.id)
     engine.begun.get(timeout=20)
@@ -237,9 +238,10 @@ def test_exports_are_whole_cut_and_as_flac(
     assert cut.parent == tmp_path / "exports"
     samples, _ = soundfile.read(cut)
     assert (samples == whole[rate // 2 : rate]).all()
-    copy = project.export(variant.id, "dragged")
+    copy = project.export(variant.id)
+    project.placed(variant.id, copy, "dragged")
     assert copy.read_bytes() == variant.audio_path.read_bytes()
-    assert [p.how for p in project.session.placements(variant.id)] == ["saved", "dragged"]
+    assert [p.how for p in project.session.placements(variant.id)] == ["dragged"]
     with pytest.raises(JukeboxError, match="beside this variant"):
         project.export(variant.id, between_seconds=(0.0, 1.0))
 

@@ -1,0 +1,188 @@
+"""Listening: which lane is heard, from where, in a loop, in context, with the DAW or beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from jukebox_studio.tempo import SongTime
+from ui.player import Player, PlayerSource
+from ui.shared import SOURCE_LANE, Lane
+
+if TYPE_CHECKING:
+    from bridge.transport import TransportState
+
+RELOAD_MILLISECONDS = 700
+"""Previews grow together: what plays is told of them at most so often."""
+_AROUND = "around"
+
+
+class Audition(QObject):
+    """Turns lanes into what the player plays. What is heard never jumps because lanes changed."""
+
+    heard_changed = pyqtSignal(str)
+
+    def __init__(self, player: Player, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.player = player
+        self.heard = SOURCE_LANE
+        self._before = SOURCE_LANE
+        """What was heard before that, for A/B."""
+        self._lanes: tuple[Lane, ...] = ()
+        self._source_span: tuple[int, int] | None = None
+        self._loaded: tuple[PlayerSource, ...] = ()
+        self._in_context = True
+        self._loops = False
+        self._selection: tuple[float, float] | None = None
+        self._pre_roll_seconds = 0.0
+        self._song = SongTime.steady(120)
+        self._daw_plays = False
+        self._reload = QTimer(self)
+        self._reload.setSingleShot(True)
+        self._reload.timeout.connect(self._load)
+
+    # What there is
+
+    def set_lanes(self, lanes: Sequence[Lane], source_span: tuple[int, int] | None) -> None:
+        """source_span: where in its file the clip lies, first sample and length; None: all."""
+        other_clip = [lane.audio_path for lane in lanes[:1]] != [
+            lane.audio_path for lane in self._lanes[:1]
+        ]
+        self._lanes, self._source_span = tuple(lanes), source_span
+        ids = [lane.id for lane in lanes]
+        if self.heard not in ids:
+            self.hear(SOURCE_LANE)
+        new = self._sources()
+        if [s.id for s in new] == [s.id for s in self._loaded] and not other_clip:
+            if new != self._loaded and not self._reload.isActive():
+                self._reload.start(RELOAD_MILLISECONDS)
+            return
+        self._load()
+
+    def set_song(self, song: SongTime) -> None:
+        self._song = song
+
+    def _sources(self) -> tuple[PlayerSource, ...]:
+        return tuple(self._source_of(lane, lane.id) for lane in self._lanes)
+
+    def _source_of(self, lane: Lane, id: str) -> PlayerSource:
+        first, length = 0, None
+        if lane.id == SOURCE_LANE and self._source_span is not None:
+            first, length = self._source_span
+        whole = lane.length_seconds if lane.known_seconds < lane.length_seconds else 0.0
+        return PlayerSource(
+            id, Path(lane.audio_path), lane.start_seconds, lane.gain_db, first, length, whole
+        )
+
+    def _load(self) -> None:
+        self._reload.stop()
+        self._loaded = self._sources()
+        self.player.load(list(self._loaded))
+        self._tell_context()
+
+    def _tell_context(self) -> None:
+        source = self._lanes[0] if self._lanes and self._lanes[0].id == SOURCE_LANE else None
+        around = self._source_of(source, _AROUND) if source and self._in_context else None
+        self.player.set_context(around, around)
+
+    # What is heard
+
+    def hear(self, lane_id: str) -> None:
+        """From the playhead on, without a gap."""
+        if lane_id == self.heard:
+            return
+        self._before, self.heard = self.heard, lane_id
+        self.player.switch(lane_id)
+        self.heard_changed.emit(lane_id)
+
+    def take_place(self, growing: str, finished: str) -> None:
+        """A growing lane has become a variant."""
+        self._before = finished if self._before == growing else self._before
+        if self.heard == growing:
+            self.heard = finished
+            self.player.switch(finished)
+            self.heard_changed.emit(finished)
+
+    def swap(self) -> None:
+        """What was heard before, and back."""
+        if any(lane.id == self._before for lane in self._lanes):
+            self.hear(self._before)
+
+    # Playing
+
+    def play_or_stop(self) -> None:
+        if self.player.is_playing:
+            self.player.stop()
+        else:
+            self.player.play(self._start())
+
+    def _start(self) -> float | None:
+        """Before the selection by the pre-roll, where the playhead is outside of it."""
+        if self._selection is None:
+            return None
+        start, end = self._selection
+        from_seconds = max(0.0, start - self._pre_roll_seconds)
+        inside = from_seconds <= self.player.position_seconds < end - 0.01
+        return None if inside else from_seconds
+
+    def set_selection(self, selection: tuple[float, float] | None) -> None:
+        self._selection = selection
+        self._tell_loop()
+
+    def set_pre_roll(self, seconds: float) -> None:
+        self._pre_roll_seconds = seconds
+
+    def set_loop(self, on: bool) -> None:
+        """Over the selection, or else over the lane that is heard."""
+        self._loops = on
+        self._tell_loop()
+
+    def _tell_loop(self) -> None:
+        if not self._loops:
+            self.player.set_loop(None)
+        elif self._selection is not None:
+            self.player.set_loop(*self._selection)
+        else:
+            lane = next((lane for lane in self._lanes if lane.id == self.heard), None)
+            if lane is not None:
+                end = lane.start_seconds + lane.length_seconds
+                self.player.set_loop(lane.start_seconds, end)
+
+    def set_in_context(self, on: bool) -> None:
+        self._in_context = on
+        self._tell_context()
+
+    def set_matched(self, on: bool) -> None:
+        self.player.set_matched(on)
+
+    # With the DAW
+
+    def follow(self, state: TransportState, *, follows: bool, mutes: bool) -> None:
+        """What the DAW's transport does to playing here.
+
+        follows: start on its next bar and stop with it. mutes: be silent while it plays; not
+        where it is followed, since one wants to hear that.
+        """
+        plays = state.playing and state.source in ("link", "midi", "osc")
+        if plays == self._daw_plays:
+            return
+        self._daw_plays = plays
+        self.player.set_muted(plays and mutes and not follows)
+        if not follows:
+            return
+        if plays:
+            start = self._start()
+            meter: Any = self._song.meters.points[0].meter
+            self.player.play_on_bar(
+                self.player.position_seconds if start is None else start,
+                at_seconds=time.monotonic(),
+                beat=state.beat,
+                tempo_bpm=state.tempo_bpm,
+                beats_per_bar=float(meter.quarters_per_bar),
+            )
+        else:
+            self.player.stop()
