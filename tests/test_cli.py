@@ -56,11 +56,13 @@ def test_continue_works_without_a_network(tiny_bundle: Path, clip: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert {"loading", "progress", "variant"} <= {event["event"] for event in events}
+    assert any("finishes that bar" in e["text"] for e in events if e["event"] == "note")
     results = sorted(out.glob("*.wav"))
     assert len(results) == 3
     for path in results:
         info = soundfile.info(path)
-        assert (info.frames, info.samplerate, info.channels) == (36_000, 48_000, 2)
+        # The clip ends on the last beat of its bar, which is finished first.
+        assert (info.frames, info.samplerate, info.channels) == (48_000, 48_000, 2)
         assert info.subtype == "PCM_24"
         assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["seed"] == 7
 
