@@ -299,7 +299,7 @@ def _check_words(draft: Draft, clip: Clip, model: ModelSummary) -> None:
 
 
 def _check_length(draft: Draft, clip: Clip, model: ModelSummary) -> None:
-    start, end = _made_seconds(draft, clip)
+    start, end = made_seconds(draft, clip)
     longest = model.longest_seconds
     if longest is not None and end - start >= longest:
         raise JukeboxError(
@@ -308,8 +308,8 @@ def _check_length(draft: Draft, clip: Clip, model: ModelSummary) -> None:
         )
 
 
-def _made_seconds(draft: Draft, clip: Clip) -> Times:
-    """Where the result lies, from the clip's start."""
+def made_seconds(draft: Draft, clip: Clip) -> Times:
+    """Where the result lies, from the clip's start. JukeboxError where it has no sample."""
     length = clip.length_samples / clip.rate_hz
     if draft.kind == "continue":
         samples, _ = continue_samples(clip, Continue(draft.length, draft.unit))
@@ -320,7 +320,7 @@ def _made_seconds(draft: Draft, clip: Clip) -> Times:
 def _sung_seconds(draft: Draft, clip: Clip) -> Times:
     """Where the new words are sung, from the clip's start."""
     if draft.kind != "relyric":
-        return _made_seconds(draft, clip)
+        return made_seconds(draft, clip)
     (span,) = spans_of(draft, clip)
     return span.start_samples / clip.rate_hz, span.end_samples / clip.rate_hz
 

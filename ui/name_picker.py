@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from PyQt6.QtCore import QAbstractListModel, QEvent, QModelIndex, QObject, Qt, pyqtSignal
+from PyQt6.QtCore import QAbstractListModel, QEvent, QModelIndex, QObject, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QKeyEvent, QMouseEvent
 from PyQt6.QtWidgets import QAbstractItemView, QLineEdit, QListView, QWidget
 
@@ -133,6 +133,7 @@ class NamePicker(QWidget):
         self.list = _NamesView()
         self.list.setModel(self.model)
         self.list.setUniformItemSizes(True)
+        self.list.setIconSize(QSize(3 * GRID_PX, 3 * GRID_PX))
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         describe(
             self.list,

@@ -187,6 +187,15 @@ class Fold(QWidget):
         self.toggled.emit(is_open)
 
 
+class PlainNumber(QDoubleSpinBox):
+    """A number without zeros that say nothing: 8, not 8.000."""
+
+    def textFromValue(self, value: float) -> str:
+        text = super().textFromValue(value)
+        point = self.locale().decimalPoint()
+        return text.rstrip("0").removesuffix(point) if point in text else text
+
+
 def column(parent: QWidget | None = None, spacing: int = 2) -> QVBoxLayout:
     """A vertical layout without margins; spacing in units of the grid."""
     layout = QVBoxLayout(parent) if parent is not None else QVBoxLayout()

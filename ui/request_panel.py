@@ -52,6 +52,7 @@ from ui.draft import (
     ModelSummary,
     Times,
     VariantInfo,
+    made_seconds,
     new_seed,
     outcome,
     remarks,
@@ -64,6 +65,7 @@ from ui.lyrics_editor import LyricsEditor
 from ui.panel_controls import (
     Amount,
     Fold,
+    PlainNumber,
     WheelGuard,
     column,
     describe,
@@ -74,6 +76,7 @@ from ui.panel_controls import (
 from ui.preset_menu import PresetMenu
 from ui.style_pad import StylePad
 from ui.theme import GRID_PX, icon
+from ui.timeline_morph import Morph
 
 MOST_CODES = 2048
 """The largest codebook of the published models: top-k beyond is off anyway."""
@@ -207,8 +210,8 @@ class RequestPanel(QWidget):
     """A name from `set_models`; the window answers with `set_model`."""
     word_clicked = pyqtSignal(float)
     """Seconds on the timeline."""
-    points_changed = pyqtSignal(tuple)
-    """Breakpoints of the style, in seconds from the start of what is made; see `StylePad`."""
+    morph_changed = pyqtSignal(object)
+    """A `Morph` for the timeline's lane, or None; what is done there comes back by `set_morph`."""
     point_selected = pyqtSignal(int)
     favourites_changed = pyqtSignal(object)
     """frozenset[str] of artists."""
@@ -224,6 +227,7 @@ class RequestPanel(QWidget):
         self._levels: list[LevelControls] = []
         self._kept_levels: dict[int, Sampling] = {}
         self._is_loading = False
+        self._morph: Morph | None = None
         self._wheel = WheelGuard(self)
         self.style_pad = StylePad()
         self.lyrics = LyricsEditor()
@@ -280,7 +284,7 @@ class RequestPanel(QWidget):
             self.operations.addButton(button, number)
             self.operation_buttons[KINDS[number]] = button
             assert KINDS[number] == kind
-        self.length = QDoubleSpinBox()
+        self.length = PlainNumber()
         self.length.setRange(0.25, 100_000.0)
         self.length.setDecimals(3)
         describe(self.length, self.tr("Length"), self.tr("How much music is added"))
@@ -411,7 +415,7 @@ class RequestPanel(QWidget):
             self.tr("Say where in the song"),
             self.tr("Tell the model another place than the song's markers say"),
         )
-        self.song_seconds, self.clip_seconds = QDoubleSpinBox(), QDoubleSpinBox()
+        self.song_seconds, self.clip_seconds = PlainNumber(), PlainNumber()
         for spin, name, tip in (
             (self.song_seconds, self.tr("Length of the song"), self.tr("As the model is told")),
             (
@@ -443,7 +447,6 @@ class RequestPanel(QWidget):
         self.problem = quiet_label(role="error")
         self.remarks = quiet_label(role="warning")
         self.generate = QPushButton(self.tr("&Generate"))
-        self.generate.setIcon(icon("generate"))
         self.generate.setProperty("primary", True)
         self.generate.setMinimumHeight(9 * GRID_PX)
         self.generate.setShortcut("Ctrl+Return")
@@ -521,6 +524,8 @@ class RequestPanel(QWidget):
             # Up, Down and typing do; the arrows are too small to hit and make a crowd.
             spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.setMinimumWidth(80 * GRID_PX)
+        self.setFocusProxy(self.operation_buttons["continue"])
+        QWidget.setTabOrder(self.operation_buttons["vary"], self.presets)
 
     def _make_folds(self) -> QWidget:
         guidance = QWidget()
@@ -616,7 +621,6 @@ class RequestPanel(QWidget):
         self.add_span.clicked.connect(self._keep_selection)
         self.remove_span.clicked.connect(self._remove_span)
         self.style_pad.changed.connect(self._edited)
-        self.style_pad.points_changed.connect(self.points_changed)
         self.style_pad.point_selected.connect(self.point_selected)
         self.style_pad.favourites_changed.connect(self.favourites_changed)
         self.lyrics.changed.connect(self._edited)
@@ -670,6 +674,15 @@ class RequestPanel(QWidget):
 
     def set_favourites(self, favourites: frozenset[str]) -> None:
         self.style_pad.set_favourites(favourites)
+
+    def set_morph(self, morph: Morph) -> None:
+        """What was done in the timeline's lane."""
+        self._morph = morph  # known there already
+        self.style_pad.set_morph(morph)
+
+    def select_point(self, number: int) -> None:
+        """The point of the style that was chosen in the timeline's lane."""
+        self.style_pad.select_point(number)
 
     # Draft and request ---------------------------------------------------------------------------
 
@@ -843,6 +856,7 @@ class RequestPanel(QWidget):
         self._show_spans()
         self._show_outcome()
         self._show_seen()
+        self._show_morph()
 
     def _show_source(self) -> None:
         if self._variant is not None:
@@ -894,6 +908,21 @@ class RequestPanel(QWidget):
         except JukeboxError:  # no selection yet, which is told already
             seen, moves = None, False
         self.lyrics.set_seen(seen, model.lyric_tokens, moves=moves)
+
+    def _show_morph(self) -> None:
+        """Tell the lane, where it has to change."""
+        morph = None
+        if self._clip is not None:
+            try:
+                start, end = made_seconds(self.draft(), self._clip)
+            except JukeboxError:
+                start = end = 0.0  # told already
+            if end > start:
+                self.style_pad.set_length(end - start)
+                morph = self.style_pad.morph(float(self._clip.start_seconds) + start, end - start)
+        if morph != self._morph:
+            self._morph = morph
+            self.morph_changed.emit(morph)
 
     def _show_levels(self) -> None:
         """Controls for each level of the model, as far as they differ."""

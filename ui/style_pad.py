@@ -26,6 +26,7 @@ from ui.draft import ModelSummary, shown_name
 from ui.name_picker import NamePicker
 from ui.panel_controls import Fold, column, describe, icon_button, quiet_label, row
 from ui.theme import GRID_PX, brush, current_theme, icon, pen
+from ui.timeline_morph import Morph, MorphPoint
 
 PAD_CORNERS = (3, 4)
 _CORNERS = {
@@ -205,6 +206,7 @@ class BlendEditor(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setPageStep(_STEPS // 10)
+        describe(self.slider, self.tr("Blend"), self.tr("How much of the one and of the other"))
         self.left, self.right = QElidingLabel(), QElidingLabel()
         self.right.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.pad = BlendPad()
@@ -384,12 +386,12 @@ class StylePad(QWidget):
             self.genre_picker,
         ):
             layout.addWidget(widget)
-        self.morph = Fold(
+        self.morph_fold = Fold(
             self.tr("Change over time"),
             self.tr("Let the style go from one blend to another while the music goes on"),
             self._make_morph(),
         )
-        layout.addWidget(self.morph)
+        layout.addWidget(self.morph_fold)
         for kind, editor, picker in (
             ("artists", self.artists, self.artist_picker),
             ("genres", self.genres, self.genre_picker),
@@ -413,6 +415,8 @@ class StylePad(QWidget):
             self.tr("Points of the style"),
             self.tr("Choose a point: artists and genres above are those of this moment"),
         )
+        self.point_list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.point_list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.point_list.setFixedHeight(4 * (self.fontMetrics().height() + 3 * GRID_PX))
         self.point_time = QDoubleSpinBox()
         self.point_time.setRange(0.0, 36_000.0)
@@ -471,7 +475,7 @@ class StylePad(QWidget):
         ]
         self._current = min(self._current, len(self._points) - 1)
         if style.morphs:
-            self.morph.set_open(True)
+            self.morph_fold.set_open(True)
         self._refresh()
         self.points_changed.emit(self.points())
 
@@ -522,6 +526,38 @@ class StylePad(QWidget):
 
     # Points
 
+    def morph(self, start_seconds: float, length_seconds: float) -> Morph | None:
+        """For the timeline's lane; None where no two artists change places."""
+        names = list(self._points[0].artists)
+        if len(self._points) < 2 or len(names) < 2:
+            return None
+        return Morph(
+            start_seconds,
+            length_seconds,
+            tuple(shown_name(name) for name in names),
+            tuple(MorphPoint(p.at_seconds, tuple(p.artists.values())) for p in self._points),
+        )
+
+    def set_morph(self, morph: Morph) -> None:
+        """What was done in the timeline's lane. Genres stay with their points."""
+        names, style = list(self._points[0].artists), self.chosen_style()
+        if len(morph.names) != len(names):
+            return
+        is_same_count = len(morph.points) == len(self._points)
+        points = []
+        for number, point in enumerate(morph.points):
+            if is_same_count:
+                genres = self._points[number].genres
+            else:
+                there = style.at(point.at_seconds).genres
+                genres = _weights(there, list(self._points[0].genres))
+            weights = (round(weight, 4) for weight in point.weights)
+            artists = dict(zip(names, weights, strict=True))
+            points.append(_Point(round(point.at_seconds, 3), artists, dict(genres)))
+        self._points = points
+        self._current = min(self._current, len(points) - 1)
+        self._tell()
+
     def select_point(self, number: int) -> None:
         self.point_list.setCurrentRow(number)
 
@@ -545,7 +581,7 @@ class StylePad(QWidget):
         )
         self._points = sorted([*self._points, point], key=lambda p: p.at_seconds)
         self._current = self._points.index(point)
-        self.morph.set_open(True)
+        self.morph_fold.set_open(True)
         self._tell()
         self.point_selected.emit(self._current)
 
