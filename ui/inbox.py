@@ -273,10 +273,17 @@ class ClipInbox(QWidget):
         self.doubt = QLabel()
         self.doubt.setWordWrap(True)
         self.doubt.setProperty("role", "warning")
-        for place, widget in enumerate((self.tempo, self.meter, self.half, self.twice, self.sure)):
-            grid.addWidget(widget, 0, place)
+        grid.addWidget(self.tempo, 0, 0)
+        grid.addWidget(self.meter, 0, 1)
         grid.setColumnStretch(0, 1)
-        grid.addWidget(self.doubt, 1, 0, 1, 5)
+        self.doubt_row = QWidget()
+        row = QHBoxLayout(self.doubt_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID_PX)
+        row.addWidget(self.doubt, 1)
+        for button in (self.half, self.twice, self.sure):
+            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.doubt_row, 1, 0, 1, 2)
         return self.tempo_row
 
     def _factor_button(self, text: str, name: str, factor: float) -> QToolButton:
@@ -335,8 +342,7 @@ class ClipInbox(QWidget):
             widget.setEnabled(row.is_steady)
             widget.setStatusTip("" if row.is_steady else self.tr("The DAW's tempo map counts."))
         guess = self._guesses.get(clip_id)
-        self.sure.setVisible(guess is not None)
-        self.doubt.setVisible(guess is not None)
+        self.doubt_row.setVisible(guess is not None)
         self.doubt.setText(guess.sentence() if guess else "")
         self._is_filling = False
 
