@@ -539,7 +539,8 @@ names, each once, and are then deleted.
 ```
 
 Where a sender's `hello` came through the spool, the program answers there: files of the same form
-in `outbox/to-SENDER`. Read them in the order of their names and delete them. They have sequence 0.
+in `outbox/to-SENDER`, named `000001.json` and so on from the `hello`. Read them in the order of
+their names and delete them. They have sequence 0.
 
 ## Messages
 

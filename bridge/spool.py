@@ -70,7 +70,8 @@ class Spool:
         self._outbox = folder / "outbox"
         self._wall_clock = wall_clock
         self._half_written: list[Path] = []
-        self._written = 0
+        self._written: dict[str, int] = {}
+        """How many messages each sender was left since its folder was made."""
         try:
             for each in (folder, self._inbox, self._claimed, self._refused, self._outbox):
                 make_private_folder(each)
@@ -183,6 +184,8 @@ class Spool:
     def write(self, sender: str, kind: MessageKind, values: Values) -> Path:
         """Leave a message for a sender to read.
 
+        Files are numbered from 1, because the Lua of some DAWs cannot list a folder.
+
         Raises JukeboxError where the values are wrong, the file cannot be written, or the sender
         has left MOST_UNREAD of them unread.
         """
@@ -197,15 +200,17 @@ class Spool:
             raise JukeboxError(
                 f"{sender} has not read {unread:,} messages in {folder}; is its script running?"
             )
-        self._written += 1
-        path = folder / f"{int(self._wall_clock() * 1_000):015d}-{self._written:06d}.json"
+        number = self._written.get(sender, 0) + 1
+        path = folder / f"{number:06d}.json"
         message = {"address": kind.address, "arguments": dict(checked)}
         write_atomically(path, json.dumps(message, ensure_ascii=False).encode())
+        self._written[sender] = number
         return path
 
     def forget(self, sender: str) -> None:
         """Delete what a sender has not read."""
         folder = self._outbox_of(sender)
+        self._written.pop(sender, None)
         try:
             for path in folder.iterdir():
                 path.unlink()
