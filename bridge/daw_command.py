@@ -1,0 +1,72 @@
+"""The commands `jukebox-studio daw install | remove | list`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cyclopts import App
+
+from bridge.daws.ardour.install import ArdourInstaller
+from bridge.daws.install import Done, Installer, installed_files
+from bridge.daws.install import install as put_in_place
+from bridge.daws.install import remove as take_out
+from jukebox_studio.errors import JukeboxError
+
+DAWS: dict[str, Callable[[], Installer]] = {
+    "ardour": ArdourInstaller.here,
+}
+"""By the name that is typed."""
+
+app = App(name="daw", help="Put the scripts for a DAW in place, and take them out again.")
+
+
+@app.command
+def install(name: str) -> None:
+    """Put a DAW's scripts in place. What was there is kept in a backup.
+
+    Parameters
+    ----------
+    name
+        One that `daw list` names.
+    """
+    _tell(put_in_place(name, _daw(name)))
+
+
+@app.command
+def remove(name: str) -> None:
+    """Take a DAW's scripts out again.
+
+    Parameters
+    ----------
+    name
+        One that `daw list` names.
+    """
+    _tell(take_out(name, _daw(name)))
+
+
+@app.command(name="list")
+def list_daws() -> None:
+    """List the DAWs that there are scripts for, and what of them is installed."""
+    for name, daw in DAWS.items():
+        found = installed_files(name)
+        print(f"{name:10} {daw().title}: {'installed' if found else 'not installed'}")
+        for path in found:
+            print(f"           {path}")
+
+
+def _daw(name: str) -> Installer:
+    if name not in DAWS:
+        raise JukeboxError(f"There are no scripts for {name!r}; choose one of {', '.join(DAWS)}.")
+    return DAWS[name]()
+
+
+def _tell(done: Done) -> None:
+    for what, paths in (
+        ("Kept what was there in", done.backups),
+        ("Wrote", done.written),
+        ("Deleted", done.deleted),
+    ):
+        for path in paths:
+            print(f"{what} {path}")
+    for note in done.notes:
+        print(note)

@@ -1,0 +1,1 @@
+"""What goes into DAWs: scripts, and the commands that put them there."""

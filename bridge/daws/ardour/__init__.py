@@ -1,0 +1,1 @@
+"""Ardour: Lua scripts that send regions and insert results, and their installation."""

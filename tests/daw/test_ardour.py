@@ -1,0 +1,248 @@
+"""A region goes out of real Ardour and what follows it comes back, to the sample."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from daw.ardour_driver import RATE_HZ, Ardour, Home, Region, ardour, needed_for_ardour, wait_for
+
+from bridge.daws.ardour.scripts import lua_text
+from bridge.daws.ardour.ui_scripts import names
+from jukebox_studio.session import Session
+from jukebox_studio.session_records import Placement, SessionClip
+from jukebox_studio.tempo import MeterMap, SongTime, TempoMap
+
+pytestmark = pytest.mark.daw
+
+SONG = SongTime(TempoMap.of((0, 120), (15, Fraction(267, 2))), MeterMap.of((0, "4/4"), (2, "7/8")))
+MAKE_TIME = """
+local map = Temporal.TempoMap.write_copy ()
+map:set_tempo (Temporal.Tempo (120, 120, 4), Temporal.timepos_t (0))
+map:set_meter (Temporal.Meter (7, 8), Temporal.timepos_t.from_ticks (8 * 1920))
+map:set_tempo (Temporal.Tempo (133.5, 133.5, 4), Temporal.timepos_t.from_ticks (15 * 1920))
+Temporal.TempoMap.update (map)
+map = nil
+"""
+IMPORT = """
+local files = C.StringVector ()
+files:push_back (PATH)
+Editor.do_import (Editor, files, Editing.ImportMergeFiles, Editing.ImportAsTrack,
+  ARDOUR.SrcQuality.SrcBest, ARDOUR.MidiTrackNameSource.SMFTrackName,
+  ARDOUR.MidiTempoMapDisposition.SMFTempoIgnore, Temporal.timepos_t (0), ARDOUR.PluginInfo (),
+  ARDOUR.Track (), false)
+for route in Session:get_tracks ():iter () do
+  if route:name () == NAME then
+    for region in route:to_track ():playlist ():region_list ():iter () do
+      region:trim_front (Temporal.timepos_t (START))
+      region:trim_end (Temporal.timepos_t (START + LENGTH))
+      region:set_position (Temporal.timepos_t (POSITION))
+    end
+    local effect = ARDOUR.LuaAPI.new_luaproc (Session, "ACE Amplifier")
+    route:add_processor_by_index (effect, 0, nil, true)
+    ARDOUR.LuaAPI.set_processor_param (effect, 0, -6)
+  end
+end
+"""
+SELECT = """
+local chosen = ArdourUI.SelectionList ()
+for route in Session:get_tracks ():iter () do
+  for region in route:to_track ():playlist ():region_list ():iter () do
+    if (","..NAMES..","):find ("," .. route:name () .. ",", 1, true) then
+      chosen:push_back (Editor:regionview_from_region (region))
+    end
+  end
+end
+Editor:set_selection (chosen, ArdourUI.SelectionOp.Set)
+local count = 0
+for _ in Editor:get_selection ().regions:regionlist ():iter () do count = count + 1 end
+return count
+"""
+BARS = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """A track with one region: a stretch of a file, with an offset into it."""
+
+    name: str
+    channels: int
+    start_samples: int
+    first_beat: Fraction
+    last_beat: Fraction
+
+    @property
+    def position(self) -> int:
+        return SONG.sample_at(self.first_beat, RATE_HZ)
+
+    @property
+    def end(self) -> int:
+        return SONG.sample_at(self.last_beat, RATE_HZ)
+
+    @property
+    def end_of_result(self) -> int:
+        """Two bars of 7/8 on."""
+        return SONG.sample_at(self.last_beat + BARS * Fraction(7, 2), RATE_HZ)
+
+
+GUITAR = Part("Gitarre", 1, 12_345, Fraction(4), Fraction(23, 2))
+CHOIR = Part("Chor", 2, 6_789, Fraction(15), Fraction(22))
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Ardour and the program, side by side."""
+
+    ardour: Ardour
+    session: Path
+    sounds: dict[str, np.ndarray]
+    """[T, C] by the track's name."""
+    log: Path
+
+    def placements(self) -> list[Placement]:
+        with Session.open(self.session, read_only=True) as session:
+            return session.placements()
+
+    def clips(self) -> list[SessionClip]:
+        with Session.open(self.session, read_only=True) as session:
+            return session.clips()
+
+    def send(self, parts: tuple[Part, ...], script: int) -> list[Placement]:
+        """Select, send, and wait for what comes back, in the order of the parts."""
+        before = len(self.placements())
+        names = ",".join(part.name for part in parts)
+        assert self.ardour.run(SELECT.replace("NAMES", lua_text(names))) == str(len(parts))
+        self.ardour.action(f"LuaAction/script-{script}")
+        wait_for(
+            f"{len(parts)} results on the timeline; see {self.log}",
+            lambda: len(self.placements()) == before + len(parts),
+        )
+        came = self.placements()[before:]
+        return [next(p for p in came if p.track == part.name) for part in parts]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Iterator[Studio]:
+    needed_for_ardour()
+    home = Home(tmp_path_factory.mktemp("musician"))
+    song = home.make_session("song", MAKE_TIME)
+    told = home.studio("daw", "install", "ardour")
+    assert "Kept what was there in" in told
+    registered = (home.folder / ".config" / "ardour7" / "ui_scripts").read_bytes()
+    assert len(names(registered)) == 3
+    sounds = {}
+    rng = np.random.default_rng(7)
+    for part in (GUITAR, CHOIR):
+        sound = rng.uniform(-0.4, 0.4, (6 * RATE_HZ, part.channels)).astype(np.float32)
+        soundfile.write(home.folder / f"{part.name}.wav", sound, RATE_HZ, subtype="FLOAT")
+        sounds[part.name] = sound
+    log = home.folder / "bridge.log"
+    jukebox = home.folder / "jukebox"
+    options = ["--session", str(jukebox), "--model", str(tiny_bundle), "--bars", str(BARS)]
+    options += ["--variants", "1", "--on-clip", "--insert", "--threads", "1", "--port", "0"]
+    command = [str(Path(sys.executable).with_name("jukebox-studio")), "bridge", *options]
+    with log.open("wb") as out:
+        bridge = subprocess.Popen(command, env=home.environment, stdout=out, stderr=out)
+    try:
+        with ardour(home, song) as running:
+            for part in (GUITAR, CHOIR):
+                lua = IMPORT.replace("PATH", lua_text(str(home.folder / f"{part.name}.wav")))
+                for what, value in (
+                    ("NAME", lua_text(part.name)),
+                    ("START", part.start_samples),
+                    ("LENGTH", part.end - part.position),
+                    ("POSITION", part.position),
+                ):
+                    lua = lua.replace(what, str(value))
+                running.run(lua)
+                [region] = running.saved_regions(part.name)
+                assert (region.position, region.length, region.start) == (
+                    part.position,
+                    part.end - part.position,
+                    part.start_samples,
+                )
+            wait_for("the bridge", lambda: b"Listening" in log.read_bytes())
+            wait_for("the hook's hello", lambda: b"Ardour 7" in log.read_bytes())
+            yield Studio(running, jukebox, sounds, log)
+    finally:
+        bridge.terminate()
+        bridge.wait(60)
+
+
+def samples_of(region: Region) -> np.ndarray:
+    """[T, C], as the session's files have it."""
+    channels = []
+    for path in region.sources:
+        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        assert rate == RATE_HZ
+        channels.append(sound[region.start : region.start + region.length, 0])
+    return np.stack(channels, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "script", "gain_db"),
+    [
+        pytest.param((GUITAR,), 2, 0, id="mono"),
+        pytest.param((CHOIR,), 2, 0, id="stereo"),
+        pytest.param((GUITAR, CHOIR), 2, 0, id="two at once"),
+        pytest.param((GUITAR, CHOIR), 3, -6, id="with effects"),
+    ],
+)
+def test_what_follows_a_region_lies_at_its_end(
+    studio: Studio, parts: tuple[Part, ...], script: int, gain_db: float, request
+) -> None:
+    placed = studio.send(parts, script)
+    studio.ardour.screenshot(request.node.callspec.id.replace(" ", "-"))
+    for part, placement in zip(parts, placed, strict=True):
+        assert placement.position_samples == part.end
+        original, inserted = studio.ardour.saved_regions(part.name)
+        assert original.position == part.position
+        assert inserted.position == part.end
+        assert inserted.length == part.end_of_result - part.end
+        ours, _ = soundfile.read(placement.path, dtype="float32", always_2d=True)
+        assert ours.shape == (inserted.length, part.channels)
+        assert np.array_equal(samples_of(inserted), ours)
+        clip = next(c for c in reversed(studio.clips()) if c.clip.track_name == part.name).clip
+        assert clip.song == SONG
+        sent, _ = soundfile.read(clip.path, dtype="float32", always_2d=True)
+        sent = sent[clip.start_samples : clip.end_samples]
+        first = part.start_samples
+        played = studio.sounds[part.name][first : first + part.end - part.position]
+        # The effect begins to turn down from full loudness.
+        settled = RATE_HZ // 2 if gain_db else 0
+        np.testing.assert_allclose(
+            sent[settled:], played[settled:] * 10 ** (gain_db / 20), atol=1e-6
+        )
+    for _ in parts:
+        studio.ardour.action("Editor/undo")
+    for part in parts:
+        [left] = studio.ardour.saved_regions(part.name)
+        assert left.position == part.position, "undo takes the result away"
+
+
+def test_nothing_selected_is_said(studio: Studio) -> None:
+    studio.ardour.run("Editor:set_selection (ArdourUI.SelectionList (), ArdourUI.SelectionOp.Set)")
+    before = len(studio.clips())
+    studio.ardour.action("LuaAction/script-2")
+    environment = os.environ | {"DISPLAY": studio.ardour.display}
+
+    def windows() -> str:
+        search = ["xdotool", "search", "--name", "Jukebox Studio"]
+        told = subprocess.run(search, env=environment, capture_output=True, text=True, check=False)
+        return told.stdout.strip()
+
+    wait_for("a dialog", windows)
+    studio.ardour.screenshot("nothing-selected")
+    window = windows().split()[-1]
+    press = ["xdotool", "key", "--window", window, "Escape"]
+    subprocess.run(press, env=environment, check=True)
+    wait_for("the dialog's end", lambda: not windows())
+    assert len(studio.clips()) == before
