@@ -71,6 +71,8 @@ def unnamed(root: QWidget) -> list[str]:
     for control in root.findChildren(QWidget):
         if not isinstance(control, CONTROLS) or isinstance(control, QScrollBar):
             continue
+        if control.window() is not root.window():
+            continue  # the list of a closed combo box
         parent = control.parentWidget()
         if isinstance(parent, QAbstractSpinBox | QComboBox | QLineEdit | QAbstractItemView):
             continue  # a part of another control

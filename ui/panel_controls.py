@@ -41,6 +41,7 @@ def quiet_label(text: str = "", role: str = "dim") -> QLabel:
     label = QLabel(text)
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)  # names of artists and files are no markup
+    label.setMinimumWidth(1)  # else a long path would widen the panel
     label.setProperty("role", role)
     return label
 

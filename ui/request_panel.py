@@ -891,6 +891,7 @@ class RequestPanel(QWidget):
         self.outcome.setText(said)
         self.outcome.setVisible(bool(said))
         self.problem.setText(wrong)
+        self.problem.setToolTip(wrong)
         self.problem.setVisible(bool(wrong))
         self.generate.setEnabled(not wrong)
         notes = remarks(draft, self._model) if self._model is not None and not wrong else []
