@@ -73,7 +73,8 @@ class Peaks:
         lowest, highest, body = (np.zeros(count, np.float32) for _ in range(3))
         per_column = seconds_per_column * self.rate_hz
         index, block = 0, BLOCK_SAMPLES
-        while index + 1 < len(self.levels) and block * _FACTOR <= per_column:
+        # Four blocks a column or more, since a column shares the ones at its edges with others.
+        while index + 1 < len(self.levels) and 4 * block * _FACTOR <= per_column:
             index, block = index + 1, block * _FACTOR
         level = self.levels[index]
         edges = (start_seconds * self.rate_hz + np.arange(count + 1) * per_column) / block

@@ -11,8 +11,18 @@ from dataclasses import dataclass
 from string import Template
 from typing import Final
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QBrush, QColor, QFont, QIcon, QPalette, QPen
+from PyQt6.QtCore import QPoint, QRect, QSize, Qt
+from PyQt6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QIcon,
+    QIconEngine,
+    QPainter,
+    QPalette,
+    QPen,
+    QPixmap,
+)
 from PyQt6.QtWidgets import QApplication
 
 GRID_PX: Final = 4
@@ -101,8 +111,8 @@ LIGHT = Theme(
     wave_peak="#a3abb3",
     accent_peak="#5fb3ad",
     seam="#9a6700",
-    good="#1f7a37",
-    warning="#8f5f00",
+    good="#1b7031",
+    warning="#875900",
     error="#b42318",
     series=("#08807a", "#b0661a", "#4a63b8", "#a3487e", "#5f7f16", "#7b6a52"),
 )
@@ -212,16 +222,48 @@ def current_theme() -> Theme:
 
 
 def icon(name: str, color: str | None = None) -> QIcon:
-    """The icon for a meaning, in the palette's text colour unless `color` says one.
+    """The icon for a meaning, in the theme's text colour unless `color` says one.
 
-    Without a colour it follows a change of theme by itself. Raises KeyError for a name that is not
-    in `ICON_NAMES`.
+    Without a colour it follows a change of theme by itself, and is in the accent on a button that
+    is checked. Raises KeyError for a name that is not in `ICON_NAMES`.
     """
-    import qtawesome  # takes a tenth of a second, which a window without icons need not wait for
+    return QIcon(_Icon(_ICONS[name], color))
 
-    options = {} if color is None else {"color": color}
-    found: QIcon = qtawesome.icon(_ICONS[name], **options)
-    return found
+
+class _Icon(QIconEngine):
+    """An icon of qtawesome, whose own icons keep the colours of the theme they were made under."""
+
+    def __init__(self, code: str, color: str | None) -> None:
+        super().__init__()
+        self._code, self._color = code, color
+
+    def paint(
+        self, painter: QPainter | None, rect: QRect, mode: QIcon.Mode, state: QIcon.State
+    ) -> None:
+        # Its fonts take a tenth of a second to load, which nothing before the first icon waits for.
+        import qtawesome
+
+        theme = current_theme()
+        drawn: QIcon = qtawesome.icon(
+            self._code,
+            color=self._color or theme.text,
+            color_on=self._color or theme.accent,
+            color_off=self._color or theme.text,
+            color_selected=self._color or theme.accent_text,
+            color_disabled=theme.text_off,
+        )
+        drawn.paint(painter, rect, Qt.AlignmentFlag.AlignCenter, mode, state)
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        pixmap = QPixmap(size)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
+        painter.end()
+        return pixmap
+
+    def clone(self) -> QIconEngine:
+        return _Icon(self._code, self._color)
 
 
 def pen(color: str, width_px: float = 1.0, alpha: float = 1.0, dashed: bool = False) -> QPen:

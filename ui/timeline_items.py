@@ -153,12 +153,14 @@ def _wave_image(
     def steps(values: Columns) -> npt.NDArray[np.int16]:
         """How far down the image, from its top."""
         down = middle - np.clip(values * np.float32(gain), -1.0, 1.0) * middle
-        return (down * _STEPS + 0.5).astype(np.int16)
+        whole: npt.NDArray[np.int16] = (down * _STEPS + 0.5).astype(np.int16)
+        return whole
 
     def covered(low: Columns, high: Columns) -> npt.NDArray[np.int16]:
-        share = np.minimum(steps(low), rows + np.int16(_STEPS))
+        share: npt.NDArray[np.int16] = np.minimum(steps(low), rows + np.int16(_STEPS))
         share -= np.maximum(steps(high), rows)
-        return np.maximum(share, 0, out=share)
+        np.maximum(share, 0, out=share)
+        return share
 
     # Silence is a line, so that it differs from what is not there; one pixel is never less.
     half = 0.5 / middle / max(gain, 1e-6)
