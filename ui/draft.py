@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from pathlib import Path
 from string import capwords
@@ -93,6 +93,10 @@ class ModelSummary:
     def has_lyrics(self) -> bool:
         return self.lyric_tokens > 0
 
+    @cached_property
+    def artist_set(self) -> frozenset[str]:
+        return frozenset(self.artists)
+
     @classmethod
     def of(cls, bundle: Bundle) -> ModelSummary:
         """Reads the label tables: for a thread of its own. JukeboxError where that fails."""
@@ -157,10 +161,9 @@ class Draft:
     """How long the song is, and where in it the clip starts; None takes what the DAW said."""
     variants: int = 3
     first_variant: int = 0
-    seed: int | None = 0
-    """None where none was typed."""
+    seed: int | None = None
     seed_locked: bool = False
-    """Otherwise every request gets a new one."""
+    """Otherwise every request gets a new one, and `seed` is the last."""
     preview_only: bool = False
     width: float = 1.0
     to_grid: bool = False
@@ -201,8 +204,8 @@ def request_of(
         raise JukeboxError("There is no clip yet; send one from your DAW or drop a file here.")
     if model is None:
         raise JukeboxError("No model is chosen; choose one, or import one on the models page.")
-    if draft.seed is None:
-        raise JukeboxError("The seed is empty; type a whole number, or let each request get a new.")
+    if draft.seed is None and draft.seed_locked:
+        raise JukeboxError("The seed is empty; type a whole number, or unlock it for a new one.")
     _check_words(draft, clip, model)
     operation = operation_of(draft, clip)
     _check_length(draft, clip, model)
@@ -222,7 +225,7 @@ def request_of(
         place=None if draft.place_seconds is None else Place(*draft.place_seconds),
         variants=draft.variants,
         first_variant=draft.first_variant,
-        seed=draft.seed,
+        seed=new_seed() if draft.seed is None else draft.seed,
         preview_only=draft.preview_only,
         width=draft.width,
         to_grid=draft.to_grid,
@@ -457,9 +460,9 @@ def unlisted(style: Style, model: ModelSummary) -> tuple[list[str], list[str]]:
     version = model.version
     if version is None:
         return style.artist_names, style.genre_names
-    artists, genres = frozenset(model.artists), frozenset(model.genres)
+    genres = frozenset(model.genres)
     return (
-        [n for n in style.artist_names if normalize_artist(n, version) not in artists],
+        [n for n in style.artist_names if normalize_artist(n, version) not in model.artist_set],
         [n for n in style.genre_names if not genres.issuperset(normalize_genre(n, version))],
     )
 

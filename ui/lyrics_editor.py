@@ -227,7 +227,7 @@ class LyricsEditor(QWidget):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
-        self._timer.timeout.connect(self._count)
+        self._timer.timeout.connect(self._rested)
         self._make_widgets()
         self._lay_out()
         self.set_sings_again(False)
@@ -434,7 +434,6 @@ class LyricsEditor(QWidget):
         self.changed.emit()
 
     def _typed(self) -> None:
-        self._show_unknown()
         self._timer.start()
         self.changed.emit()
 
@@ -451,7 +450,8 @@ class LyricsEditor(QWidget):
         for edit, text in texts:
             edit.setPlainText(text)
 
-    def _count(self) -> None:
+    def _rested(self) -> None:
+        self._show_unknown()
         self._generation += 1
         old = self.old.toPlainText() if self._sings_again else ""
         self._pool.start(_Counting(self._told, self._generation, old, self.new.toPlainText()))

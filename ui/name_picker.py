@@ -16,11 +16,13 @@ from ui.theme import GRID_PX, icon
 NAME_ROLE = Qt.ItemDataRole.UserRole
 FAVOURITE_ROLE = Qt.ItemDataRole.UserRole + 1
 _ROWS = 6
+_BATCH = 200
 _HEART_PX = 7 * GRID_PX
 
 
 class NamesModel(QAbstractListModel):
-    """The names that a search leaves. Filtered as one list: a proxy asks row by row."""
+    """The names that a search leaves. Filtered as one list, since a proxy asks row by row; handed
+    to the view bit by bit as it scrolls, since it lays out each row it is given."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +30,8 @@ class NamesModel(QAbstractListModel):
         self._favourites: frozenset[str] = frozenset()
         self._search = ""
         self._only_favourites = False
-        self._shown: list[str] = []
+        self._found: list[str] = []
+        self._fetched = 0
         self._on, self._off = icon("favourite-on"), icon("favourite")
 
     @property
@@ -36,7 +39,8 @@ class NamesModel(QAbstractListModel):
         return self._favourites
 
     def set_names(self, names: Iterable[str]) -> None:
-        self._names = [(name, f"{name} {shown_name(name)}".casefold()) for name in names]
+        # As shown, then as listed: either may be typed.
+        self._names = [(name, f"{name.replace('_', ' ')}\n{name}".casefold()) for name in names]
         self._filter()
 
     def set_favourites(self, favourites: frozenset[str]) -> None:
@@ -50,30 +54,47 @@ class NamesModel(QAbstractListModel):
 
     def _filter(self) -> None:
         words, favourites = self._search.split(), self._favourites
-        found = [
-            name
-            for name, known in self._names
-            if (not self._only_favourites or name in favourites)
-            and all(word in known for word in words)
-        ]
-        begins = shown_name(self._search).casefold()
-        found.sort(
-            key=lambda name: (
-                name not in favourites,
-                not shown_name(name).casefold().startswith(begins) if begins else False,
-            )
-        )
+        found = self._names
+        if self._only_favourites:
+            found = [pair for pair in found if pair[0] in favourites]
+        for word in words:
+            found = [pair for pair in found if word in pair[1]]
+        # Favourites, names that begin so, the rest; each group in its order.
+        loved = [name for name, _ in found if name in favourites]
+        others = [pair for pair in found if pair[0] not in favourites]
+        begins = self._search.replace("_", " ")
+        first = [name for name, known in others if known.startswith(begins)]
+        rest = [name for name, known in others if not known.startswith(begins)]
         self.beginResetModel()
-        self._shown = found
+        self._found = [*loved, *first, *rest]
+        self._fetched = min(len(self._found), _BATCH)
         self.endResetModel()
 
+    def row_of(self, name: str) -> int | None:
+        """Where a found name lies, which is then there to be selected."""
+        if name not in self._found:
+            return None
+        row = self._found.index(name)
+        while row >= self._fetched:
+            self.fetchMore(QModelIndex())
+        return row
+
     def rowCount(self, parent: QModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self._shown)
+        return 0 if parent is not None and parent.isValid() else self._fetched
+
+    def canFetchMore(self, parent: QModelIndex) -> bool:
+        return not parent.isValid() and self._fetched < len(self._found)
+
+    def fetchMore(self, parent: QModelIndex) -> None:
+        more = min(_BATCH, len(self._found) - self._fetched)
+        self.beginInsertRows(QModelIndex(), self._fetched, self._fetched + more - 1)
+        self._fetched += more
+        self.endInsertRows()
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        name = self._shown[index.row()]
+        name = self._found[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return shown_name(name)
         if role == NAME_ROLE:
@@ -168,11 +189,9 @@ class NamePicker(QWidget):
 
     def _select(self, name: str) -> None:
         """The reset took the current row away; the musician is still at this name."""
-        for number in range(self.model.rowCount()):
-            index = self.model.index(number)
-            if index.data(NAME_ROLE) == name:
-                self.list.setCurrentIndex(index)
-                return
+        row_number = self.model.row_of(name)
+        if row_number is not None:
+            self.list.setCurrentIndex(self.model.index(row_number))
 
     def _search(self) -> None:
         self.model.search(self.field.text(), only_favourites=self.only_favourites.isChecked())

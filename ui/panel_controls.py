@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QEvent, QObject, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QFont
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -44,6 +45,17 @@ def quiet_label(text: str = "", role: str = "dim") -> QLabel:
     label.setMinimumWidth(1)  # else a long path would widen the panel
     label.setProperty("role", role)
     return label
+
+
+def set_role(label: QLabel, role: str) -> None:
+    """Another look of the theme's, for a label that is there already."""
+    if label.property("role") == role:
+        return
+    label.setProperty("role", role)
+    style = label.style()
+    assert style is not None
+    style.unpolish(label)
+    style.polish(label)
 
 
 class WheelGuard(QObject):
@@ -155,7 +167,15 @@ class Fold(QWidget):
 
     toggled = pyqtSignal(bool)
 
-    def __init__(self, title: str, tip: str, content: QWidget, *, is_open: bool = False) -> None:
+    def __init__(
+        self,
+        title: str,
+        tip: str,
+        content: QWidget,
+        *,
+        is_open: bool = False,
+        is_section: bool = False,
+    ) -> None:
         super().__init__()
         self.content = content
         self._tip, self._is_open = tip, is_open
@@ -164,6 +184,10 @@ class Fold(QWidget):
         self.header.setAutoRaise(True)
         self.header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.header.setIconSize(QSize(3 * GRID_PX, 3 * GRID_PX))
+        if is_section:
+            font = self.header.font()
+            font.setWeight(QFont.Weight.DemiBold)
+            self.header.setFont(font)
         describe(self.header, title, tip)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -215,7 +215,7 @@ class PresetShelf(QObject):
             write_preset(preset, path)
             return self.tr("The preset lies in {0}.").format(path)
 
-        self._run(write)
+        self._run(write, lists=False)
 
     def delete(self, preset: Preset) -> None:
         def away() -> str:
@@ -231,15 +231,17 @@ class PresetShelf(QObject):
     def _saved(self, preset: Preset) -> str:
         return self.tr("The preset {0} is saved.").format(preset.name)
 
-    def _run(self, work: Callable[[], str]) -> None:
-        self._pool.start(_Work(partial(self._do, work)))
+    def _run(self, work: Callable[[], str], *, lists: bool = True) -> None:
+        self._pool.start(_Work(partial(self._do, work, lists)))
 
-    def _do(self, work: Callable[[], str]) -> None:
+    def _do(self, work: Callable[[], str], lists: bool) -> None:
         try:
             if said := work():
                 self.told.emit(said)
         except JukeboxError as error:
             self.failed.emit(str(error))
+        if not lists:
+            return
         try:
             presets, faults = find_presets(self.folder)
         except JukeboxError as error:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PyQt6.QtCore import QRegularExpression, Qt, pyqtSignal
+from PyQt6.QtCore import QRegularExpression, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QRegularExpressionValidator
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
@@ -72,6 +72,7 @@ from ui.panel_controls import (
     icon_button,
     quiet_label,
     row,
+    set_role,
 )
 from ui.preset_menu import PresetMenu
 from ui.style_pad import StylePad
@@ -81,6 +82,7 @@ from ui.timeline_morph import Morph
 MOST_CODES = 2048
 """The largest codebook of the published models: top-k beyond is off anyway."""
 HIGHEST_WIDTH = 2.0
+_REST_MS = 100
 COMFORTABLE_TEMPERATURE = 2.0
 """Where the slider ends; presets and requests may go beyond."""
 
@@ -229,6 +231,10 @@ class RequestPanel(QWidget):
         self._is_loading = False
         self._morph: Morph | None = None
         self._wheel = WheelGuard(self)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._refresh)
         self.style_pad = StylePad()
         self.lyrics = LyricsEditor()
         self._make_operation()
@@ -332,6 +338,7 @@ class RequestPanel(QWidget):
         self.variants.setRange(1, MOST_VARIANTS)
         describe(self.variants, self.tr("Variants"), self.tr("How many different results"))
         self.seed = QLineEdit()
+        self.seed.setPlaceholderText(self.tr("new each time"))
         self.seed.setValidator(QRegularExpressionValidator(QRegularExpression("[0-9]{1,20}")))
         describe(
             self.seed,
@@ -345,7 +352,7 @@ class RequestPanel(QWidget):
         )
         self.seed_lock.setCheckable(True)
         self.seed_new = icon_button(
-            "random", self.tr("New seed"), self.tr("Draw a new seed at random")
+            "random", self.tr("New seed"), self.tr("Draw a new seed at random and keep it")
         )
 
     def _make_guidance(self) -> None:
@@ -444,8 +451,8 @@ class RequestPanel(QWidget):
         )
 
     def _make_footer(self) -> None:
-        self.problem = quiet_label(role="error")
-        self.remarks = quiet_label(role="warning")
+        self.problem = quiet_label(role="warning")
+        self.remarks = quiet_label()
         self.generate = QPushButton(self.tr("&Generate"))
         self.generate.setProperty("primary", True)
         self.generate.setMinimumHeight(9 * GRID_PX)
@@ -485,11 +492,19 @@ class RequestPanel(QWidget):
         keep.addWidget(self.keep)
         body.addWidget(self._keep_box)
         self.style_fold = Fold(
-            self.tr("Style"), self.tr("In whose style"), self.style_pad, is_open=True
+            self.tr("Style"),
+            self.tr("In whose style"),
+            self.style_pad,
+            is_open=True,
+            is_section=True,
         )
         body.addWidget(self.style_fold)
         self.lyrics_fold = Fold(
-            self.tr("Words"), self.tr("What is sung"), self.lyrics, is_open=True
+            self.tr("Words"),
+            self.tr("What is sung"),
+            self.lyrics,
+            is_open=True,
+            is_section=True,
         )
         body.addWidget(self.lyrics_fold)
         body.addLayout(
@@ -615,7 +630,7 @@ class RequestPanel(QWidget):
             amount.changed.connect(lambda _: self._edited())
         self.says_place.toggled.connect(self._place_form.setVisible)
         self.sampling.changed.connect(self._edited)
-        self.seed.textEdited.connect(lambda _: self._edited())
+        self.seed.textEdited.connect(self._seed_typed)
         self.seed_lock.toggled.connect(self._locked)
         self.seed_new.clicked.connect(self._draw_seed)
         self.add_span.clicked.connect(self._keep_selection)
@@ -623,7 +638,7 @@ class RequestPanel(QWidget):
         self.style_pad.changed.connect(self._edited)
         self.style_pad.point_selected.connect(self.point_selected)
         self.style_pad.favourites_changed.connect(self.favourites_changed)
-        self.lyrics.changed.connect(self._edited)
+        self.lyrics.changed.connect(self._words_typed)
         self.lyrics.word_clicked.connect(self.word_clicked)
         self.lyrics.moment_changed.connect(lambda _: self._show_seen())
         self.presets.chosen.connect(self.use_preset)
@@ -811,6 +826,12 @@ class RequestPanel(QWidget):
             self._refresh()
             self.changed.emit()
 
+    def _words_typed(self) -> None:
+        """What follows from words is long to work out, and can wait until the keys rest."""
+        if not self._is_loading:
+            self._rest.start()
+            self.changed.emit()
+
     def _operation_chosen(self, number: int, is_chosen: bool) -> None:
         if is_chosen and not self._is_loading:
             self.keep.set_value(self._keeps[KINDS[number]])
@@ -820,11 +841,19 @@ class RequestPanel(QWidget):
         self._keeps[self.kind] = value
         self._edited()
 
+    def _seed_typed(self, text: str) -> None:
+        if text:  # who types a seed wants that one
+            self.seed_lock.setChecked(True)
+        self._edited()
+
     def _locked(self, is_locked: bool) -> None:
         self.seed_lock.setIcon(icon("lock" if is_locked else "unlock"))
+        if is_locked and not self.seed.text():
+            self.seed.setText(str(new_seed()))
         self._edited()
 
     def _draw_seed(self) -> None:
+        self.seed_lock.setChecked(True)
         self.seed.setText(str(new_seed()))
         self._edited()
 
@@ -890,6 +919,8 @@ class RequestPanel(QWidget):
             wrong = str(error)
         self.outcome.setText(said)
         self.outcome.setVisible(bool(said))
+        # An empty panel is no mistake.
+        set_role(self.problem, "warning" if self._clip and self._model else "dim")
         self.problem.setText(wrong)
         self.problem.setToolTip(wrong)
         self.problem.setVisible(bool(wrong))

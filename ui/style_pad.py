@@ -208,7 +208,9 @@ class BlendEditor(QWidget):
         self.slider.setPageStep(_STEPS // 10)
         describe(self.slider, self.tr("Blend"), self.tr("How much of the one and of the other"))
         self.left, self.right = QElidingLabel(), QElidingLabel()
-        self.right.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.right.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for end in (self.left, self.right):
+            end.setProperty("role", "dim")
         self.pad = BlendPad()
         self._pair = QWidget()
         pair = column(self._pair, 0)
@@ -227,7 +229,7 @@ class BlendEditor(QWidget):
         layout.addLayout(self._rows)
         self.slider.valueChanged.connect(self._slid_between)
         self.pad.moved.connect(self._moved)
-        self.set_weights({})
+        self._rebuild()
 
     def set_weights(self, weights: dict[str, float]) -> None:
         """In order; without telling anybody."""

@@ -228,7 +228,7 @@ RELYRIC = Draft(
     [
         (Draft(), None, a_model(), "There is no clip"),
         (Draft(), a_clip(), None, "No model is chosen"),
-        (Draft(seed=None), a_clip(), a_model(), "The seed is empty"),
+        (Draft(seed_locked=True), a_clip(), a_model(), "The seed is empty"),
         (Draft(seed=2**64), a_clip(), a_model(), "A seed is a whole number"),
         (Draft(length=0), a_clip(), a_model(), "above 0"),
         (Draft(length=400), a_clip(), a_model(), "The result would last 800 s; tiny knows songs"),

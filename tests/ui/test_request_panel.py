@@ -102,7 +102,7 @@ def test_singing_again_needs_a_selection_and_words(qtbot: QtBot, panel: RequestP
     assert panel.problem.isVisible()
     assert "There are no new words" in panel.problem.text()
     qtbot.keyClicks(panel.lyrics.new, "new words")
-    assert "The selection is empty" in panel.problem.text()
+    qtbot.waitUntil(lambda: "The selection is empty" in panel.problem.text())
     panel.set_selection(6.0, 8.0)
     assert not panel.problem.isVisible()
     assert panel.generate.isEnabled()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from panel_parts import a_model, unnamed
-from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtCore import QModelIndex, QPoint, Qt
 from PyQt6.QtWidgets import QSlider, QStyle, QStyleOptionSlider
 from pytestqt.qtbot import QtBot
 
@@ -138,10 +138,23 @@ def test_thousands_of_names_are_searched(qtbot: QtBot) -> None:
     model = NamesModel()
     model.set_names([f"band_{n}" for n in range(8_000)] + ["the_band_7"])
     model.search("band 7", only_favourites=False)
+    assert model.rowCount() < 1_000  # the view gets more when it scrolls
+    while model.canFetchMore(QModelIndex()):
+        model.fetchMore(QModelIndex())
     found = [model.index(i).data(NAME_ROLE) for i in range(model.rowCount())]
+    assert len(found) == sum("7" in str(n) for n in range(8_000)) + 1
     assert found[0] == "band_7"
     assert "the_band_7" in found
     assert all("7" in name for name in found)
+
+
+def test_a_favourite_far_down_stays_chosen(qtbot: QtBot, pad: StylePad) -> None:
+    picker = pad.artist_picker
+    picker.set_names([f"band_{n:04}" for n in range(2_000)])
+    picker.toggle_favourite("band_1500")
+    assert picker.list.currentIndex().row() == 0
+    picker.toggle_favourite("band_1500")
+    assert picker.list.currentIndex().data(NAME_ROLE) == "band_1500"
 
 
 # Weights -----------------------------------------------------------------------------------------
