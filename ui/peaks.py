@@ -98,7 +98,7 @@ def read_peaks(path: Path) -> Iterator[Peaks]:
 
     Raises JukeboxError where it is no audio file, is damaged, or lies beyond `audio`'s limits.
     """
-    # What `audio` brings along (scipy, soxr) takes longer to import than a window to open.
+    # Here, in a thread: a window that opens does not wait for what reads files.
     import soundfile
 
     from jukebox_studio import audio

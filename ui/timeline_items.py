@@ -38,7 +38,8 @@ Words = tuple[tuple[str, float, float], ...]
 
 GAP_PX: Final = 4
 TILE_PX: Final = 512
-_MOST_TILES: Final = 512
+# A view of 20 lanes at 3840 pixels and 200 % shows 40 MB.
+_MOST_TILE_BYTES: Final = 96 * 2**20
 # The body of a sound is narrower than how far its blocks reach.
 _BODY: Final = 0.6
 _STEPS: Final = 16
@@ -91,6 +92,7 @@ class WaveTiles:
 
     def __init__(self) -> None:
         self._tiles: OrderedDict[tuple[object, ...], QImage] = OrderedDict()
+        self._size_bytes = 0
 
     def paint(
         self,
@@ -130,8 +132,9 @@ class WaveTiles:
                 image = _wave_image(columns, gain, height, colors)
                 image.setDevicePixelRatio(ratio)
                 self._tiles[key] = image
-                if len(self._tiles) > _MOST_TILES:
-                    self._tiles.popitem(last=False)
+                self._size_bytes += image.sizeInBytes()
+                while self._size_bytes > _MOST_TILE_BYTES:
+                    self._size_bytes -= self._tiles.popitem(last=False)[1].sizeInBytes()
             else:
                 self._tiles.move_to_end(key)
             painter.drawImage(QPointF(axis.origin_px + tile * tile_px, area.top()), image)

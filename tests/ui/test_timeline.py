@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -35,6 +37,7 @@ from ui.timeline import HIGHEST_PX_PER_SECOND, TimelineView
 from ui.timeline_grid import Snap
 from ui.timeline_morph import Morph, MorphPoint
 
+ROOT = Path(__file__).resolve().parents[2]
 RATE_HZ = 8000
 LEFT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -753,6 +756,31 @@ def test_only_what_is_seen_is_read_and_drawn(
     other.grab()
     assert tmp_path / "1999.wav" in asked
     assert len(asked) < 30
+
+
+def test_drawn_waveforms_are_kept_within_bounds(
+    view: TimelineView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles = view._tiles
+    view.zoom_to(8.0, 16.0)
+    view.grab()
+    drawn = list(tiles._tiles.values())
+    view.grab()
+    assert list(tiles._tiles.values()) == drawn  # nothing was drawn again
+    most_bytes = 2 * tiles._size_bytes
+    monkeypatch.setattr(items, "_MOST_TILE_BYTES", most_bytes)
+    for _ in range(12):
+        view.zoom(1.1)
+        view.grab()
+    assert tiles._size_bytes == sum(tile.sizeInBytes() for tile in tiles._tiles.values())
+    assert tiles._size_bytes <= most_bytes
+
+
+def test_importing_it_waits_for_nothing_heavy() -> None:
+    heavy = "{'torch', 'scipy', 'soundfile', 'qtawesome'}"
+    code = f"import sys, ui.timeline; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
 
 
 # Morph -------------------------------------------------------------------------------------------
