@@ -60,13 +60,13 @@ class NamesModel(QAbstractListModel):
         for word in words:
             found = [pair for pair in found if word in pair[1]]
         # Favourites, names that begin so, the rest; each group in its order.
-        loved = [name for name, _ in found if name in favourites]
-        others = [pair for pair in found if pair[0] not in favourites]
-        begins = self._search.replace("_", " ")
-        first = [name for name, known in others if known.startswith(begins)]
-        rest = [name for name, known in others if not known.startswith(begins)]
+        loved = [name for name, _ in found if name in favourites] if favourites else []
+        others = [pair for pair in found if pair[0] not in favourites] if loved else list(found)
+        if begins := self._search.replace("_", " "):
+            # Python's sort keeps equals in their order.
+            others.sort(key=lambda pair: not pair[1].startswith(begins))
         self.beginResetModel()
-        self._found = [*loved, *first, *rest]
+        self._found = [*loved, *(name for name, _ in others)]
         self._fetched = min(len(self._found), _BATCH)
         self.endResetModel()
 

@@ -112,6 +112,8 @@ class PresetMenu(QToolButton):
         self.setIcon(icon("preset"))
         self.setAutoRaise(True)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        # The arrow would stand askew beside the text, and the name says what it is.
+        self.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         describe(self, self.tr("Presets"), self.tr("Use, save and share settings"))
         self.actions_menu = QMenu(self)

@@ -246,6 +246,7 @@ class RequestPanel(QWidget):
         self._make_footer()
         self._lay_out()
         self._connect()
+        self._show_model()
         self.set_draft(Draft())
 
     # Widgets -------------------------------------------------------------------------------------
@@ -650,12 +651,12 @@ class RequestPanel(QWidget):
 
     def set_clip(self, clip: Clip | None, variant: VariantInfo | None = None) -> None:
         """What is worked on; with `variant` where it is one, whose codes it then starts from."""
-        is_other = clip is None or self._clip is None or clip.path != self._clip.path
-        self._clip, self._variant = clip, variant
-        if is_other:
+        before, self._clip, self._variant = self._clip, clip, variant
+        if clip is None or before is None or clip.path != before.path:
             self._added = ()
-        if clip is not None and not any(self.lyrics.words()[1:]) and clip.lyrics:
-            new, _, _, _ = self.lyrics.words()
+        new, *old = self.lyrics.words()
+        # Words that somebody typed or split stay; those of the last clip go with it.
+        if clip is not None and old in (["", "", ""], ["", before.lyrics if before else "", ""]):
             self.lyrics.set_words(self.lyrics.voice.currentData(), new, "", clip.lyrics, "")
         self._refresh()
 
@@ -695,6 +696,16 @@ class RequestPanel(QWidget):
         self._morph = morph  # known there already
         self.style_pad.set_morph(morph)
 
+    def set_keep(self, keep: float) -> None:
+        """As if the slider had been moved; nothing where the operation has none."""
+        if self.kind != "continue":
+            self.keep.set_value(keep)
+            self._kept(self.keep.value())
+
+    def set_blend(self, share: float) -> None:
+        """As if the slider between two artists had been moved; nothing where there are not two."""
+        self.style_pad.set_share(share)
+
     def select_point(self, number: int) -> None:
         """The point of the style that was chosen in the timeline's lane."""
         self.style_pad.select_point(number)
@@ -707,6 +718,7 @@ class RequestPanel(QWidget):
 
     def draft(self) -> Draft:
         new, before, there, after = self.lyrics.words()
+        keeps = {**self._keeps, self.kind: self.keep.value()}
         text = self.seed.text()
         kept = {level: s for level, s in self._kept_levels.items() if level >= len(self._levels)}
         own = {c.level: c.controls.sampling() for c in self._levels if c.own.isChecked()}
@@ -715,9 +727,9 @@ class RequestPanel(QWidget):
             kind=self.kind,
             length=self.length.value(),
             unit=self.unit.currentData(),
-            keep_restyle=self._keeps["restyle"],
-            keep_relyric=self._keeps["relyric"],
-            keep_vary=self._keeps["vary"],
+            keep_restyle=keeps["restyle"],
+            keep_relyric=keeps["relyric"],
+            keep_vary=keeps["vary"],
             candidates=self.candidates.value(),
             spans_seconds=spans,
             style=self.style_pad.chosen_style(),
@@ -890,6 +902,8 @@ class RequestPanel(QWidget):
     def _show_source(self) -> None:
         if self._variant is not None:
             text = self._variant.name
+            if self._variant.is_preview:
+                text = self.tr("{0} (preview)").format(text)
         elif self._clip is not None:
             text = self._clip.name or self._clip.path.name
         else:

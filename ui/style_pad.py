@@ -526,6 +526,11 @@ class StylePad(QWidget):
         self._show_points()
         self._announce()
 
+    def set_share(self, share: float) -> None:
+        """Of the second of two artists, 0 to 1; nothing where there are not two."""
+        if len(self._points[self._current].artists) == 2:
+            self.artists.slider.setValue(round(share * _STEPS))
+
     # Points
 
     def morph(self, start_seconds: float, length_seconds: float) -> Morph | None:

@@ -128,6 +128,20 @@ def test_several_selections_are_varied(qtbot: QtBot, panel: RequestPanel) -> Non
     assert "The selection is empty" in panel.problem.text()
 
 
+def test_a_controller_moves_keep_and_blend(qtbot: QtBot, panel: RequestPanel) -> None:
+    choose(qtbot, panel, "restyle")
+    with qtbot.waitSignal(panel.changed):
+        panel.set_keep(0.75)
+    assert made(panel).operation == Restyle(0.75)
+    panel.set_draft(Draft(style=Style.of("ada:0.5,cy:0.5")))
+    with qtbot.waitSignal(panel.changed):
+        panel.set_blend(0.25)
+    assert made(panel).style == Style.of("ada:0.75,cy:0.25")
+    panel.set_keep(0.1)  # a continuation has none
+    choose(qtbot, panel, "restyle")
+    assert made(panel).operation == Restyle(0.5)
+
+
 def test_operations_are_chosen_by_keys(qtbot: QtBot, panel: RequestPanel) -> None:
     panel.operation_buttons["continue"].setFocus()
     for key, kind in ((KEY.Key_R, "restyle"), (KEY.Key_V, "vary"), (KEY.Key_S, "relyric")):
@@ -162,6 +176,8 @@ def test_a_variant_starts_from_its_codes(panel: RequestPanel) -> None:
     codes = Path("/project/variant.codes")
     panel.set_clip(a_clip(), VariantInfo("Variant 3 of Chorus", codes))
     assert panel.source.text() == "Variant 3 of Chorus"
+    panel.set_clip(a_clip(), VariantInfo("Variant 3 of Chorus", codes, is_preview=True))
+    assert panel.source.text() == "Variant 3 of Chorus (preview)"
     assert made(panel).codes_path == codes
     assert made(panel, Path("/other.codes")).codes_path == Path("/other.codes")
     panel.set_clip(a_clip())
@@ -349,6 +365,11 @@ def test_the_lane_of_the_timeline_follows(qtbot: QtBot, panel: RequestPanel) -> 
 def test_words_of_the_clip_are_there_to_be_replaced(panel: RequestPanel) -> None:
     panel.set_clip(a_clip(lyrics="I walk the line", path="/b.wav"))
     assert panel.draft().words_there == "I walk the line"
+    panel.set_clip(a_clip(lyrics="Another song", path="/c.wav"))
+    assert panel.draft().words_there == "Another song"
+    panel.lyrics.old.setPlainText("As I hear it")
+    panel.set_clip(a_clip(lyrics="A third", path="/d.wav"))
+    assert panel.draft().words_there == "As I hear it"
 
 
 def test_what_the_model_sees_goes_along(qtbot: QtBot, panel: RequestPanel) -> None:
