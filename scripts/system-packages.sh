@@ -2,7 +2,7 @@
 # Installs the system libraries that Python packages cannot bring along: PortAudio (playing),
 # libsndfile (audio files) and what Qt loads, its xcb platform included. Installs only what is
 # missing, and only as root with apt-get; anywhere else it says what is missing. Always succeeds:
-# continuing a clip needs none of them.
+# continuing a clip needs none of them. Where CI is set, also the programs that only tests need.
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -25,6 +25,11 @@ libxcb-render-util0:libxcb-render-util.so.0
 libxcb-shape0:libxcb-shape.so.0
 libxkbcommon-x11-0:libxkbcommon-x11.so.0'
 
+# What tests of CI talk to: Debian's package, and a file that shows it is there
+test_files='libasound2-plugins:/usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so
+pulseaudio:/usr/bin/pulseaudio
+pulseaudio-utils:/usr/bin/parec'
+
 missing_packages() {
     present=$(ldconfig -p 2>/dev/null)
     for entry in $libraries; do
@@ -32,6 +37,10 @@ missing_packages() {
             *"${entry#*:} "*) ;;
             *) printf '%s ' "${entry%%:*}" ;;
         esac
+    done
+    [ -n "${CI-}" ] || return 0
+    for entry in $test_files; do
+        ls ${entry#*:} >/dev/null 2>&1 || printf '%s ' "${entry%%:*}"
     done
 }
 

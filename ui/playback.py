@@ -26,6 +26,7 @@ could use it meanwhile.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import math
@@ -55,13 +56,18 @@ SIGN_OF_LIFE_SECONDS = 1.0
 # A device that has not asked for sound for so long is gone; some go without a word.
 SILENT_DEVICE_SECONDS = 2.0
 # How long a stopped player keeps its device from others.
-KEEP_OPEN_SECONDS = 5.0
+KEEP_OPEN_SECONDS = 30.0
+# Some systems lose the first blocks of a device that has just been opened, besides its latency.
+SETTLE_SECONDS = 0.1
 # A start is handed to the mixer so shortly before, when the clock of the device is known best.
 HAND_OVER_SECONDS = 0.15
 LOOK_AGAIN_SECONDS = 2.0
 LOST_EXIT_CODE = 3
 # Maps of replaced sources are dropped after this time, not in the thread that plays.
 _KEPT_SECONDS = 2.0
+# Below what audio servers and JACK use.
+_REAL_TIME_PRIORITY = 5
+_MOST_SPINNING_MICROSECONDS = 3_000_000
 
 
 Fill = Callable[[Samples, float, bool], None]
@@ -370,6 +376,7 @@ class Playback:
         self._stream = self._devices.open(
             self._output, self._mixer.rate_hz, self._settings, self._fill
         )
+        time.sleep(self._stream.latency_seconds + SETTLE_SECONDS)
 
     def _close(self) -> None:
         if self._stream is not None:
@@ -457,18 +464,25 @@ class Playback:
         blocks = tuple(self._blocks)
         return statistics.median(b.heard_at_seconds - b.first_sample / rate_hz for b in blocks)
 
+    def _heard_position_samples(self, now: float) -> float:
+        """What is heard now was rendered a while ago; before the first of it is heard, that."""
+        blocks = [block for block in tuple(self._blocks) if block.is_playing]
+        if not blocks:
+            return self._mixer.position_samples
+        heard_samples = (now - self._first_sample_at_seconds()) * self._mixer.rate_hz
+        heard = [block for block in blocks if block.first_sample <= heard_samples]
+        if not heard:
+            return blocks[0].position_samples
+        return heard[-1].position_samples + heard_samples - heard[-1].first_sample
+
     def _report_position(self, now: float) -> None:
         mixer = self._mixer
         is_playing = mixer.is_playing or self._start is not None
         position = mixer.position_samples / mixer.rate_hz
         if mixer.is_playing and self._stream is not None:
-            # What is heard now was rendered a while ago.
-            heard = [block for block in tuple(self._blocks) if block.heard_at_seconds <= now]
-            if heard and heard[-1].is_playing:
-                gone_by = min(now - heard[-1].heard_at_seconds, SILENT_DEVICE_SECONDS)
-                position = heard[-1].position_samples / mixer.rate_hz + gone_by
+            position = self._heard_position_samples(now) / mixer.rate_hz
         said = {
-            "position": round(position, 6),
+            "position": round(max(0.0, position), 6),
             "playing": is_playing,
             "heard": mixer.heard_id,
             "dropouts": self._dropouts,
@@ -479,8 +493,29 @@ class Playback:
             self._report(said)
 
 
+def _go_first() -> None:
+    """Before all that has no deadline, as far as the system allows; it may not."""
+    if sys.platform == "win32":
+        import psutil
+
+        psutil.Process().nice(psutil.HIGH_PRIORITY_CLASS)
+        return
+    if sys.platform == "linux":
+        import resource
+
+        # Should this ever spin, it is ended instead of holding a processor for ever.
+        resource.setrlimit(resource.RLIMIT_RTTIME, (_MOST_SPINNING_MICROSECONDS,) * 2)
+        with contextlib.suppress(OSError):
+            # The threads that follow inherit it, the device's too.
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_REAL_TIME_PRIORITY))
+            return
+    with contextlib.suppress(OSError):
+        os.nice(-11)
+
+
 def main(devices: Devices, arguments: list[str]) -> None:
     """The process: settings as JSON in the first argument, then commands on the input."""
+    _go_first()
     # A collection may take longer than a block. What is made here is freed without one.
     gc.disable()
     # The device's thread waits at most this long for the one that reads commands.

@@ -77,7 +77,7 @@ class Bench:
         self._qtbot.waitUntil(is_so, timeout=WAIT)
 
 
-@pytest.fixture()
+@pytest.fixture
 def bench(tmp_path: Path, qtbot: QtBot) -> Iterator[Bench]:
     made = Bench(tmp_path, qtbot)
     yield made
