@@ -40,6 +40,9 @@ OperationName = Literal["continue", "restyle", "relyric", "vary"]
 PROGRESS_STEP = 0.02
 HIGHEST_RANDOM_SEED = 2**31
 
+WATCHED = Peer("watched-folder", "Watched folder")
+"""Whose clips those are that came as files. It hears nothing; results lie in the session."""
+
 Tell = Callable[[str | None, str, Mapping[str, Value]], None]
 """As `Bridge.send`."""
 
@@ -117,6 +120,15 @@ class Headless:
         """By the queue's id, in their order."""
         self._inserts: dict[str, _Insert] = {}
         queue.observe(self._heard)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is rendered, or waits for it."""
+        return any(not queued.is_over for queued in self._queue.jobs)
+
+    def came(self, clip: Clip) -> None:
+        """A clip that nobody sent: a file in a watched folder."""
+        self.clip(WATCHED, clip.path.name, clip)
 
     # What DAWs and controllers say ---------------------------------------------------------------
 
@@ -383,7 +395,8 @@ class Headless:
         )
 
     def _tell(self, peer: Peer, name: str, values: Mapping[str, Value]) -> None:
-        self.tell(peer.sender, name, values)
+        if peer != WATCHED:
+            self.tell(peer.sender, name, values)
 
     # Names ---------------------------------------------------------------------------------------
 

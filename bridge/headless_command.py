@@ -7,7 +7,9 @@ import json
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import platformdirs
@@ -19,12 +21,16 @@ from bridge.protocol import DEFAULT_PORT
 from bridge.server import Bridge, tell_where
 from bridge.spool import Spool, spool_folder
 from bridge.token import configuration_folder, load_token, token_path
+from bridge.watched import Watched
 from jukebox_studio.bundle import check_usable, find_bundle
 from jukebox_studio.client import EngineClient
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.job_queue import FolderJobStore, JobQueue
 from jukebox_studio.session import Session
 from jukebox_studio.worker_link import default_threads
+
+POLL_SECONDS = 0.5
+IDLE_SECONDS = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +51,9 @@ def run_bridge(
     host: str = LOOPBACK,
     on_network: bool = False,
     root: tuple[Path, ...] = (),
+    watch: tuple[Path, ...] = (),
+    tempo: float = 120.0,
+    until_idle: bool = False,
     threads: int = 0,
 ) -> None:
     """Run bridge and engine without a window, until Ctrl-C; what is done is logged.
@@ -79,6 +88,12 @@ def run_bridge(
         Allow an address that other machines reach. Messages need the token either way.
     root
         Folders that messages may name files in; else the home folder and removable disks.
+    watch
+        Folders in which each new audio file becomes a clip, as of bounces in place.
+    tempo
+        Quarter notes per minute of the files in watched folders.
+    until_idle
+        End by itself once nobody is connected and nothing is rendered.
     threads
         Processor threads; 0 leaves one core free for the DAW.
     """
@@ -95,12 +110,19 @@ def run_bridge(
     check_usable(find_bundle(model))
     roots = Roots.of(root) if root else Roots.usual()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    with running(settings, session, roots, threads, host=host, port=port, on_network=on_network):
-        stop = threading.Event()
+    stop = threading.Event()
+    opened = running(settings, session, roots, threads, host=host, port=port, on_network=on_network)
+    with opened as (headless, bridge), contextlib.ExitStack() as stack:
+        if watch:
+            stack.enter_context(Watched(watch, Fraction(str(tempo)), headless.came))
         with contextlib.suppress(ValueError):  # not in the main thread
             signal.signal(signal.SIGTERM, lambda *_: stop.set())
-        while not stop.wait(0.5):  # a wait without an end would not hear Ctrl-C on Windows
-            pass
+        idle_since = time.monotonic()
+        while not stop.wait(POLL_SECONDS):  # a wait without an end hears no Ctrl-C on Windows
+            if bridge.service.peers or headless.is_busy:
+                idle_since = time.monotonic()
+            if until_idle and time.monotonic() - idle_since > IDLE_SECONDS:
+                break
         log.info("Ending; what was rendered so far is kept")
 
 

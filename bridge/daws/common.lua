@@ -119,6 +119,30 @@ local function hear (json)
   return message.address, message.arguments
 end
 
+-- Channels and rate of a WAV file; nil where it is none.
+local function wav_format (path)
+  local file = io.open (path, "rb")
+  if not file then return nil end
+  local head, channels, rate_hz = file:read (12) or "", nil, nil
+  if head:match ("^R[IF][F6][F4]....WAVE") then
+    while true do
+      local chunk = file:read (8)
+      if not chunk or #chunk < 8 then break end
+      local size = string.unpack ("<I4", chunk, 5)
+      if chunk:sub (1, 4) == "fmt " then
+        local format = file:read (16)
+        if format and #format == 16 then
+          channels, rate_hz = string.unpack ("<I2I4", format, 3)
+        end
+        break
+      end
+      file:seek ("cur", size + size % 2)
+    end
+  end
+  file:close ()
+  return channels, rate_hz
+end
+
 -- Writes sound as a WAV file of 32-bit floats.
 -- read (channel, from_samples, count) gives a table of samples; from_samples counts from 0.
 local function write_wav (path, rate_hz, channels, length_samples, read)

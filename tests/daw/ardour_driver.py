@@ -24,7 +24,7 @@ from bridge.daws.ardour.ui_scripts import LUA
 
 RATE_HZ = 48_000
 SUPERCLOCKS_PER_SAMPLE = 282_240_000 // RATE_HZ
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600
 """For what takes a second on a machine with nothing else to do."""
 
 _STATE = (

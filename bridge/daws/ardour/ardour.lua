@@ -95,19 +95,18 @@ local function lyrics_between (start, stop)
 end
 
 -- The one file that holds just a region's sound, or nil: Ardour keeps stereo in a file for each
--- channel, and a file with another rate is heard resampled.
+-- channel, a region may have one channel of a file with more, and a file with another rate is
+-- heard resampled.
 local function own_file (region, channels)
   local path
   for channel = 0, channels - 1 do
-    local source = region:source (channel)
-    local file = source:to_filesource ()
-    if file:isnil () or source:to_audiosource ():sample_rate () ~= sample_rate () then
-      return nil
-    end
-    if path and path ~= file:path () then return nil end
+    local file = region:source (channel):to_filesource ()
+    if file:isnil () or (path and path ~= file:path ()) then return nil end
     path = file:path ()
   end
-  return path
+  local has_channels, rate_hz = wav_format (path)
+  if has_channels == channels and rate_hz == sample_rate () then return path end
+  return nil
 end
 
 local function write_region (readable, channels, length, path)
