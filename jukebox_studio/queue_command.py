@@ -7,7 +7,7 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -306,10 +306,15 @@ def _take_letters(folder: Path, jobs: JobQueue | _Resting) -> int:
         try:
             ((what, values),) = json.loads(letter.read_bytes()).items()
             if what == "add":
-                paths = {name: Path(values.pop(name)) for name in ("model", "out")}
-                jobs.add(Job(**values, **paths))
+                model, out = Path(values.pop("model")), Path(values.pop("out"))
+                jobs.add(Job(model=model, out=out, **values))
             else:
-                {"move": jobs.move, "cancel": jobs.cancel, "resume": jobs.resume}[what](**values)
+                changes: dict[str, Callable[..., object]] = {
+                    "move": jobs.move,
+                    "cancel": jobs.cancel,
+                    "resume": jobs.resume,
+                }
+                changes[what](**values)
         except FileNotFoundError:
             continue  # whoever wrote it gave up
         except JukeboxError as error:
