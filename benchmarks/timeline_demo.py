@@ -54,10 +54,8 @@ def photograph(app, path: Path, theme_name: str, size: tuple[int, int], fill: Ca
     view.resize(*size)
     view.show()
     fill(view)
-    # Painting asks for peaks, which arrive from threads; twice, since partly read ones come too.
-    for _ in range(3):
-        view.grab()
-        view._store._pool.waitForDone()
+    view.grab()  # painting asks for peaks, which arrive from threads
+    while view._store.is_reading():
         app.processEvents()
     view.grab().save(str(path))
     view._store.close()

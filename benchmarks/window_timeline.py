@@ -82,8 +82,8 @@ def scroll(path: Path, seconds: float, variants: int) -> None:
     print(f"{variants} variants set: {1000 * (time.perf_counter() - began):.1f} ms")
     view.show()
     view.grab()
-    view._store._pool.waitForDone()
-    app.processEvents()
+    while view._store.is_reading():
+        app.processEvents()
     bar, vertical = view.horizontalScrollBar(), view.verticalScrollBar()
 
     def frames(what: str, count: int, step: Callable[[int], object]) -> None:

@@ -6,7 +6,9 @@ Reading happens in threads of the store's own; `PeakStore.get` answers at once w
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PyQt6.QtCore import QObject, QRunnable, QThreadPool, pyqtSignal
+from PyQt6.QtCore import QCoreApplication, QObject, pyqtSignal
 
 from jukebox_studio.errors import JukeboxError
 
@@ -26,6 +28,8 @@ _READ_BLOCKS: Final = 4096
 _FULL_SCALE: Final = 32767
 # A long file is shown while it is read: after this much, and whenever that has doubled.
 _FIRST_SHOWN_SECONDS: Final = 60.0
+# Two: a file on a drive that answers no more must not hold up the others.
+_THREADS: Final = 2
 # Ten minutes at 48 kHz are 4 MB.
 _MOST_BYTES: Final = 256 * 2**20
 
@@ -187,11 +191,14 @@ class PeakStore(QObject):
         self._running: set[Path] = set()
         self._again: set[Path] = set()
         self._closed = threading.Event()
-        self._asked = 0
-        self._pool = QThreadPool(self)
-        # Two: a file on a drive that answers no more must not hold up the others.
-        self._pool.setMaxThreadCount(2)
+        self._wanted: _Wanted = queue.LifoQueue()
+        self._threads = 0
+        # No pool of Qt's: it waits for its threads when it is deleted, and holds what they need.
+        weakref.finalize(self, _stop, self._closed, self._wanted)
         self._arrived.connect(self._take)
+        app = QCoreApplication.instance()
+        if app is not None:  # a long file must not keep a program that is closed waiting
+            app.aboutToQuit.connect(self.close)
 
     def get(self, path: Path) -> Peaks | None:
         """What is known of a file; where nothing is, it is read and `changed` tells."""
@@ -214,18 +221,23 @@ class PeakStore(QObject):
         else:
             self._start(path)
 
+    def is_reading(self) -> bool:
+        """Whether more is to come of what was asked for."""
+        return bool(self._running)
+
     def close(self) -> None:
         """Stop reading; nothing arrives afterwards."""
-        self._closed.set()
-        self._pool.clear()
-        self._pool.waitForDone()
+        _stop(self._closed, self._wanted)
 
     def _start(self, path: Path) -> None:
         if path in self._running or self._closed.is_set():
             return
         self._running.add(path)
-        self._asked += 1
-        self._pool.start(_Reading(path, self._closed, self), self._asked)
+        self._wanted.put(path)
+        if self._threads < _THREADS:
+            self._threads += 1
+            arguments = (weakref.ref(self), self._closed, self._wanted)
+            threading.Thread(target=_read_wanted, args=arguments, daemon=True).start()
 
     def _take(self, path: Path, found: Peaks | JukeboxError | None) -> None:
         if self._closed.is_set():
@@ -248,21 +260,30 @@ class PeakStore(QObject):
         self.changed.emit(path)
 
 
-class _Reading(QRunnable):
-    def __init__(self, path: Path, closed: threading.Event, store: PeakStore) -> None:
-        super().__init__()
-        self._path, self._closed, self._store = path, closed, store
+_Wanted = queue.LifoQueue[Path | None]
 
-    def run(self) -> None:
+
+def _stop(closed: threading.Event, wanted: _Wanted) -> None:
+    closed.set()
+    for _ in range(_THREADS):
+        wanted.put(None)
+
+
+def _read_wanted(store: weakref.ref[PeakStore], closed: threading.Event, wanted: _Wanted) -> None:
+    """What a thread of a store does until the store is closed, or gone."""
+
+    def tell(path: Path, found: Peaks | JukeboxError | None) -> None:
+        there = store()
+        if there is not None and not closed.is_set():
+            with contextlib.suppress(RuntimeError):  # Qt has deleted it already
+                there._arrived.emit(path, found)
+
+    while (path := wanted.get()) is not None and not closed.is_set():
         try:
-            for peaks in read_peaks(self._path):
-                if self._closed.is_set():
+            for peaks in read_peaks(path):
+                tell(path, peaks)
+                if closed.is_set():
                     return
-                self._tell(peaks)
         except JukeboxError as error:
-            self._tell(error)
-        self._tell(None)
-
-    def _tell(self, found: Peaks | JukeboxError | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the store is gone, and so is who would look
-            self._store._arrived.emit(self._path, found)
+            tell(path, error)
+        tell(path, None)

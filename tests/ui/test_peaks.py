@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from jukebox_studio.errors import JukeboxError
 from ui import peaks as module
 from ui.peaks import BLOCK_SAMPLES, Peaks, PeakStore, read_peaks
 
+ROOT = Path(__file__).resolve().parents[2]
 RATE_HZ = 8000
 
 
@@ -205,13 +208,41 @@ def test_the_store_forgets_what_was_seen_longest_ago(qtbot: QtBot, tmp_path: Pat
     store.close()
 
 
-def test_closing_waits_and_tells_nothing_more(qtbot: QtBot, tmp_path: Path) -> None:
+def test_closing_ends_it(qtbot: QtBot, tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", noise(30.0))
     store = PeakStore()
     told: list[object] = []
     store.changed.connect(told.append)
     store.get(path)
     store.close()
-    qtbot.wait(20)
+    qtbot.wait(50)
     assert told == []
     assert store.get(path) is None
+
+
+def test_a_store_that_is_let_go_while_reading_holds_nobody_up(tmp_path: Path) -> None:
+    """A pool of Qt's would wait for its threads here, and they for Python: for ever."""
+    write(tmp_path / "a.wav", noise(120.0))
+    code = f"""
+import time
+from pathlib import Path
+from PyQt6 import sip
+from PyQt6.QtCore import QCoreApplication, QObject
+from ui.peaks import PeakStore
+app = QCoreApplication([])
+for delete in (False, True):
+    parent = QObject()
+    store = PeakStore(parent if delete else None)
+    store.get(Path({str(tmp_path / "a.wav")!r}))
+    time.sleep(0.02)
+    if delete:
+        sip.delete(parent)
+    del store
+print("done")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120
+    )
+    assert done.stdout == "done\n", done.stderr
+    assert done.returncode == 0
+    assert done.stderr == ""
