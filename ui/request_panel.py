@@ -28,7 +28,6 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from jukebox_studio.clip import Clip
 from jukebox_studio.errors import JukeboxError
@@ -64,6 +63,7 @@ from ui.draft_presets import Preset, filled
 from ui.lyrics_editor import LyricsEditor
 from ui.panel_controls import (
     Amount,
+    ElidedLabel,
     Fold,
     PlainNumber,
     WheelGuard,
@@ -252,8 +252,7 @@ class RequestPanel(QWidget):
     # Widgets -------------------------------------------------------------------------------------
 
     def _make_operation(self) -> None:
-        self.source = QElidingLabel()
-        self.source.setTextFormat(Qt.TextFormat.PlainText)
+        self.source = ElidedLabel()
         self.source.setProperty("role", "title")
         self.presets = PresetMenu(self.draft)
         self.operations = QButtonGroup(self)
@@ -909,7 +908,6 @@ class RequestPanel(QWidget):
         else:
             text = self.tr("No clip yet")
         self.source.setText(text)
-        self.source.setToolTip(text)
 
     def _show_spans(self) -> None:
         current = self.spans.currentRow()

@@ -19,12 +19,11 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from jukebox_studio.style import MOST_PARTS, MOST_WEIGHT, Blend, Part, Style, StylePoint
 from ui.draft import ModelSummary, shown_name
 from ui.name_picker import NamePicker
-from ui.panel_controls import Fold, column, describe, icon_button, quiet_label, row
+from ui.panel_controls import ElidedLabel, Fold, column, describe, icon_button, quiet_label, row
 from ui.theme import GRID_PX, brush, current_theme, icon, pen
 from ui.timeline_morph import Morph, MorphPoint
 
@@ -207,7 +206,7 @@ class BlendEditor(QWidget):
         self.slider.setRange(0, _STEPS)
         self.slider.setPageStep(_STEPS // 10)
         describe(self.slider, self.tr("Blend"), self.tr("How much of the one and of the other"))
-        self.left, self.right = QElidingLabel(), QElidingLabel()
+        self.left, self.right = ElidedLabel(), ElidedLabel()
         self.right.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for end in (self.left, self.right):
             end.setProperty("role", "dim")
@@ -263,8 +262,7 @@ class BlendEditor(QWidget):
             )
 
     def _add_row(self, number: int, name: str) -> None:
-        label = QElidingLabel(shown_name(name))
-        label.setTextFormat(Qt.TextFormat.PlainText)
+        label = ElidedLabel(shown_name(name))
         spin = QDoubleSpinBox()
         spin.setRange(0.0, MOST_WEIGHT)
         spin.setSingleStep(0.05)

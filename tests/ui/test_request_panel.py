@@ -574,5 +574,6 @@ def test_long_names_do_not_widen_the_panel(panel: RequestPanel) -> None:
     panel.set_clip(a_clip(name="A very long name of a clip " * 8))
     panel.set_draft(Draft(style=Style.of("x" * 200 + "," + "y" * 200 + "," + "z" * 200)))
     panel.set_models(["m" * 64])
+    assert panel.source.text() == "A very long name of a clip " * 8
     assert panel.minimumSizeHint().width() <= narrow
     assert panel.style_pad.minimumSizeHint().width() <= 360
