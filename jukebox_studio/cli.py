@@ -21,14 +21,27 @@ app = App(
 app.command("jukebox_studio.operation_commands:continue_clip", name="continue")
 for operation in ("restyle", "relyric", "vary", "upsample"):
     app.command(f"jukebox_studio.operation_commands:{operation}", name=operation)
+app.command("ui.app:window", name="window")
 app.command("jukebox_studio.queue_command:app", name="queue")
 app.command("jukebox_studio.queue_command:resume", name="resume")
 app.command("jukebox_studio.info_command:info", name="info")
+app.command("bridge.headless_command:run_bridge", name="bridge")
+app.command("bridge.daw_command:app", name="daw")
+# The second name is what a DAW is told to start, with the file after it.
+app.command("bridge.editor_command:edit_file", name=["edit", "--edit"])
 app.command("jukebox_studio.models_cli:app", name="models")
 app.command("jukebox_studio.session_command:app", name="session")
 app.command("jukebox_studio.training.evaluate_command:evaluate_bundle", name="evaluate")
 app.command("jukebox_studio.training.commands:app", name="train")
 app.command("jukebox_studio.reference.command:check_reference", name="check-reference")
+
+
+@app.default
+def window() -> None:
+    """Open the window, which is what `jukebox-studio` without a command does."""
+    from ui.app import run
+
+    sys.exit(run([]))
 
 
 def main() -> None:
