@@ -270,6 +270,8 @@ class LyricsEditor(QWidget):
             edit.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
         self.sung = QTextBrowser()
         self.sung.setOpenLinks(False)
+        self.sung.setSizeAdjustPolicy(QTextBrowser.SizeAdjustPolicy.AdjustToContents)
+        self.sung.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Maximum)
         self.sung.setMaximumHeight(4 * self.fontMetrics().lineSpacing() + 4 * GRID_PX)
         describe(
             self.sung,

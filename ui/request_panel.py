@@ -491,14 +491,6 @@ class RequestPanel(QWidget):
         keep.addWidget(self._heading(self.tr("Keep"), self.keep.slider))
         keep.addWidget(self.keep)
         body.addWidget(self._keep_box)
-        self.style_fold = Fold(
-            self.tr("Style"),
-            self.tr("In whose style"),
-            self.style_pad,
-            is_open=True,
-            is_section=True,
-        )
-        body.addWidget(self.style_fold)
         self.lyrics_fold = Fold(
             self.tr("Words"),
             self.tr("What is sung"),
@@ -507,6 +499,14 @@ class RequestPanel(QWidget):
             is_section=True,
         )
         body.addWidget(self.lyrics_fold)
+        self.style_fold = Fold(
+            self.tr("Style"),
+            self.tr("In whose style"),
+            self.style_pad,
+            is_open=True,
+            is_section=True,
+        )
+        body.addWidget(self.style_fold)
         body.addLayout(
             _pair(self._heading(self.tr("Variants"), self.variants), self.variants, None)
         )
@@ -891,6 +891,8 @@ class RequestPanel(QWidget):
         self._candidates_row.setVisible(kind == "vary")
         self._lyric_guidance_heading.setVisible(has_lyrics)
         self.lyric_guidance.setVisible(has_lyrics)
+        # Without a model that sings, singing again is refused in a sentence of its own.
+        self.lyrics_fold.setVisible(has_lyrics)
         self.lyrics.set_sings_again(kind == "relyric")
         self._show_source()
         self._show_spans()
