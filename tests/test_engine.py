@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ from jukebox_studio.codes_file import SavedCodes, read_codes
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Note, Preview, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
+from jukebox_studio.job import JobFolder, goes_on
 from jukebox_studio.loaded import Models
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.operations import clip_result_samples, continue_samples
@@ -653,6 +655,18 @@ def test_a_job_of_another_request_or_model_is_refused(
         studio.render(replace(request, seed=1), tmp_path / "job")
     with pytest.raises(JukeboxError, match="another model"):
         Studio(tiny_bundle, Models(), studio.out).render(request, tmp_path / "job")
+
+
+def test_the_same_command_goes_on_with_what_it_began(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    first = Request(make_clip(), Restyle(), date=datetime(2026, 11, 22, tzinfo=UTC))
+    again = replace(first, date=datetime(2026, 11, 23, tzinfo=UTC))
+    assert goes_on(tmp_path / "job", first) is first
+    JobFolder.open(tmp_path / "job", studio.bundle, first, studio.out)
+    assert goes_on(tmp_path / "job", again) == first
+    other = replace(again, seed=1)
+    assert goes_on(tmp_path / "job", other) is other
 
 
 def test_a_left_render_leaves_nothing_behind(studio: Studio, make_clip: MakeClip) -> None:

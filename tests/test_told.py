@@ -71,6 +71,19 @@ def test_words_are_told_at_the_time_they_are_sung(models: Models, clip: Clip) ->
     assert made.words(0) is None
 
 
+def test_a_continuation_goes_on_after_the_words_of_the_clip(models: Models, clip: Clip) -> None:
+    request = Request(replace(clip, lyrics="oh"), Continue(1, "seconds"), lyrics="la")
+    made = told(models, request)
+    words = made.words(1)
+    assert words is not None
+    assert (words.text, words.first, words.end) == ("oh\nla", 3, 5)
+    # The clip begins before the canvas, so what was sung there is sung at its start.
+    start = float(made.plan.result_at)
+    assert made.plan.clip_at < 0
+    assert list(words.sung_at_samples[3:]) == [start, pytest.approx(start + RATE_HZ / 2)]
+    assert words.sung_at_samples[0] == 0
+
+
 def test_unknown_words_are_not_empty_ones(models: Models, clip: Clip) -> None:
     def tokens(lyrics: str | None) -> list[int]:
         labels = told(models, Request(clip, Restyle(), lyrics=lyrics)).labels(1, 1)
