@@ -1,18 +1,21 @@
-"""An engine that is played by hand, and what a render leaves on the disk."""
+"""An engine that is played by hand, a player that notes, and what a render leaves on the disk."""
 
 from __future__ import annotations
 
 import json
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
+from PyQt6.QtCore import QObject, pyqtSignal
 
 from jukebox_studio.bundle import MANIFEST
 from jukebox_studio.events import Cancelled, Event, Failed, Finished, Preview, VariantFinished
+from ui.playback_link import PlaybackSettings
+from ui.player import PlayerSource
 
 PATIENCE_SECONDS = 30
 RATE_HZ = 8_000
@@ -50,6 +53,62 @@ class HandEngine:
     def close(self) -> None:
         self.told.append("close")
         self.says.put(Cancelled())
+
+
+class NotedPlayer(QObject):
+    """What the window asks of `ui.player.Player`."""
+
+    position = pyqtSignal(float)
+    state = pyqtSignal(bool)
+    switched = pyqtSignal(str)
+    device_lost = pyqtSignal(str)
+    device_found = pyqtSignal()
+    error = pyqtSignal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Any, ...]] = []
+        self.sources: list[PlayerSource] = []
+        self.settings = PlaybackSettings()
+        self.outputs: tuple[Any, ...] = ()
+        self.output: str | None = None
+        self.rate_hz = self.dropouts = 0
+        self.last_words: list[str] = []
+        self.is_playing, self.position_seconds = False, 0.0
+
+    def load(self, sources: list[PlayerSource]) -> None:
+        self.sources = list(sources)
+        self.calls.append(("load", [s.id for s in sources]))
+
+    def play(self, from_seconds: float | None = None) -> None:
+        self.calls.append(("play", from_seconds))
+        self.is_playing = True
+        self.state.emit(True)
+
+    def stop(self) -> None:
+        if self.is_playing:
+            self.is_playing = False
+            self.state.emit(False)
+
+    def seek(self, seconds: float) -> None:
+        self.position_seconds = seconds
+
+    def set_settings(self, settings: PlaybackSettings) -> None:
+        self.settings = settings
+
+    def close(self) -> None:
+        self.calls.append(("close",))
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name not in (
+            "switch", "set_loop", "set_context", "set_matched", "set_muted", "play_on_bar"
+        ):  # fmt: skip
+            raise AttributeError(name)
+        return lambda *values, **named: self.calls.append((name, *values, *named.values()))
+
+    def told(self, name: str) -> list[Any]:
+        """What a method was last called with, all of its calls."""
+        return [call[1:] for call in self.calls if call[0] == name]
 
 
 def sound(path: Path, seconds: float = 2.0, rate_hz: int = RATE_HZ, seed: int = 0) -> Path:

@@ -253,8 +253,6 @@ class VariantHistory(QWidget):
         self._noting: int | None = None
         self.model = VariantModel(self)
         self.model.renamed.connect(self.renamed)
-        self.model.modelReset.connect(self._after_reset)
-        self.model.modelAboutToBeReset.connect(self._before_reset)
         self._kept: list[int] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -301,6 +299,9 @@ class VariantHistory(QWidget):
         selection = self.tree.selectionModel()
         assert selection is not None
         selection.selectionChanged.connect(self._turned)
+        # After the tree has heard of it, which closes all and forgets what was chosen.
+        self.model.modelReset.connect(self._after_reset)
+        self.model.modelAboutToBeReset.connect(self._before_reset)
         self.empty = QLabel()
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setProperty("role", "dim")

@@ -257,6 +257,7 @@ class ClipInbox(QWidget):
         self.tempo.setDecimals(2)
         self.tempo.setSuffix(self.tr(" BPM"))
         self.tempo.setKeyboardTracking(False)
+        self.tempo.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.tempo.setAccessibleName(self.tr("Tempo of the clip"))
         self.tempo.valueChanged.connect(self._said)
         self.meter = QComboBox()

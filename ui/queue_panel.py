@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,11 +22,26 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from jukebox_studio.events import Progress
 from jukebox_studio.job_queue import JobStateName, QueuedJob
 from ui.theme import GRID_PX, current_theme, icon
 
 JOB_ROLE = Qt.ItemDataRole.UserRole
+
+
+@dataclass(frozen=True)
+class Done:
+    """How far a render is, over all of its levels."""
+
+    share: float
+    """0 to 1, by time: of a level's codes nobody knows what the next level costs."""
+    seconds_left: float
+
+    @classmethod
+    def after(cls, seconds: float, seconds_left: float, before: Done | None) -> Done:
+        """What is done after so long; never less than `before`."""
+        left = seconds_left if math.isfinite(seconds_left) and seconds_left > 0 else 0.0
+        share = seconds / (seconds + left) if seconds + left else 0.0
+        return cls(max(share, before.share if before else 0.0), left)
 
 
 @dataclass(frozen=True)
@@ -38,7 +54,7 @@ class JobRow:
     sentence: str
     has_begun: bool
     done: float | None = None
-    """0 to 1 of the level that is made; None where nothing was told."""
+    """0 to 1; None where nothing was told."""
     seconds_left: float | None = None
 
 
@@ -57,7 +73,7 @@ class QueueModel(QAbstractListModel):
         super().__init__(parent)
         self.rows: list[JobRow] = []
 
-    def set_jobs(self, jobs: Sequence[QueuedJob], progress: Mapping[int, Progress]) -> None:
+    def set_jobs(self, jobs: Sequence[QueuedJob], progress: Mapping[int, Done]) -> None:
         """Without those that finished or were cancelled: what they made is in the history."""
         rows = []
         for queued in jobs:
@@ -71,7 +87,7 @@ class QueueModel(QAbstractListModel):
                     queued.state,
                     queued.sentence,
                     queued.has_begun,
-                    told.done / max(1, told.total) if told else None,
+                    told.share if told else None,
                     told.seconds_left if told else None,
                 )
             )
@@ -110,10 +126,7 @@ class QueueModel(QAbstractListModel):
             return self.tr("waits")
         if row.done is None:
             return self.tr("begins …")
-        left = row.seconds_left
-        percent = f"{round(100 * row.done)} %"
-        if left is None or left != left:
-            return percent
+        percent, left = f"{round(100 * row.done)} %", row.seconds_left or 0.0
         return self.tr("{percent}, {time} left").format(percent=percent, time=time_text(left))
 
 
@@ -217,7 +230,7 @@ class QueuePanel(QWidget):
         return button
 
     def set_jobs(
-        self, jobs: Sequence[QueuedJob], progress: Mapping[int, Progress], is_paused: bool
+        self, jobs: Sequence[QueuedJob], progress: Mapping[int, Done], is_paused: bool
     ) -> None:
         kept = self.current
         self.is_paused = is_paused

@@ -236,6 +236,7 @@ class SettingsPage(QDialog):
         page, form = self._page()
         self.threads = QSpinBox()
         self.threads.setRange(0, 256)
+        self.threads.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.threads.setSpecialValueText(self.tr("All but one"))
         self.threads.setValue(self._store.settings.engine_threads)
         self.threads.valueChanged.connect(lambda n: self._store.change(engine_threads=n))

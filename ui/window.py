@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -44,7 +45,6 @@ from jukebox_studio.events import Progress
 from jukebox_studio.job_queue import Renderer
 from jukebox_studio.request import Request, request_from_json
 from jukebox_studio.session import Session
-from jukebox_studio.style import Part, Style, StylePoint
 from jukebox_studio.tempo import SongTime
 from ui import diagnostics as diagnosing
 from ui.audition import Audition
@@ -59,7 +59,7 @@ from ui.models_page import ModelsPage
 from ui.outbox import Outbox
 from ui.player import Player
 from ui.project import AUDIO_SUFFIXES, Project
-from ui.queue_panel import QueuePanel
+from ui.queue_panel import Done, QueuePanel
 from ui.request_panel import RequestPanel
 from ui.settings import SettingsPage, SettingsStore, playback_settings
 from ui.shared import SOURCE_LANE, variant_lane_id
@@ -102,7 +102,8 @@ class MainWindow(QMainWindow):
         self.tour: Tour | None = None
         self._make_engine = make_engine
         self._log_path = log_path or diagnosing.log_path()
-        self._progress: dict[int, Progress] = {}
+        self._progress: dict[int, Done] = {}
+        self._begun_seconds: dict[int, float] = {}
         self._daw_clips: dict[tuple[str, str], int] = {}
         self._variant_jobs: dict[int, str] = {}
         self._changed: set[str] = set()
@@ -140,6 +141,8 @@ class MainWindow(QMainWindow):
         self.history = VariantHistory()
         self.timeline = TimelineView()
         self.request_panel = RequestPanel()
+        # Two owners of a key make it do nothing; here it can be changed.
+        self.request_panel.generate.setShortcut("")
         self.queue_panel = QueuePanel()
         self.transport = TransportBar()
         self.messages = MessageBar()
@@ -412,8 +415,8 @@ class MainWindow(QMainWindow):
         daw.choose_wanted.connect(self._daw_choose)
         daw.rate_wanted.connect(self._daw_rate)
         daw.audition_wanted.connect(self._daw_audition)
-        daw.keep_wanted.connect(self._daw_keep)
-        daw.blend_wanted.connect(self._daw_blend)
+        daw.keep_wanted.connect(self.request_panel.set_keep)
+        daw.blend_wanted.connect(self.request_panel.set_blend)
         daw.peers_changed.connect(self._show_daw)
         daw.transport_changed.connect(self._daw_transport)
         daw.told.connect(self._told)
@@ -486,6 +489,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{project.name} — {NAME}")
         self.clip_id = self.base_variant = None
         self._progress.clear()
+        self._begun_seconds.clear()
         self.timeline.set_empty_text(self.tr("Drop a clip here, or send one from your DAW."))
         for sentence in session.damage:
             self.messages.say(sentence, "error")
@@ -763,10 +767,12 @@ class MainWindow(QMainWindow):
         self._with_project(do)
 
     def _progressed(self, job_id: int, progress: Progress) -> None:
-        self._progress[job_id] = progress
-        self.daw.tell_progress(
-            job_id, progress.done / max(1, progress.total), progress.seconds_left
-        )
+        now = time.monotonic()
+        begun = self._begun_seconds.setdefault(job_id, now)
+        before = self._progress.get(job_id)
+        done = Done.after(now - begun, progress.seconds_left, before)
+        self._progress[job_id] = done
+        self.daw.tell_progress(job_id, done.share, done.seconds_left)
         self._mark("jobs")
 
     def _show_jobs(self) -> None:
@@ -1345,19 +1351,6 @@ class MainWindow(QMainWindow):
     def _show_clip_of(self, variant_id: int) -> None:
         assert self.project is not None
         self.inbox.choose(self.project.session.variant(variant_id).clip_id)
-
-    def _daw_keep(self, amount: float) -> None:
-        self.request_panel.keep.set_value(amount)
-
-    def _daw_blend(self, position: float) -> None:
-        """Between the first two artists of the style."""
-        style = self.request_panel.style_pad.chosen_style()
-        first = style.points[0]
-        if not style.morphs and len(first.artists) == 2:
-            a, b = (part.name for part in first.artists)
-            artists = (Part(a, 1.0 - position), Part(b, position))
-            point = StylePoint(0.0, artists, first.genres)
-            self.request_panel.style_pad.set_style(Style((point,)))
 
     def _daw_transport(self, state: Any) -> None:
         settings = self.store.settings

@@ -1,0 +1,523 @@
+"""The window as a hand sees it: keys, clicks, drops, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt6.QtGui import QAction, QDropEvent, QGuiApplication
+from PyQt6.QtTest import QTest
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+from ui_parts import HandEngine, NotedPlayer, preview, result, sound
+
+from jukebox_studio.events import Failed, Finished, Progress
+from jukebox_studio.licences import OPENAI_JUKEBOX
+from jukebox_studio.session import Session
+from ui.shared import SOURCE_LANE
+from ui.window import MainWindow
+
+WAIT_MS = 20_000
+Key = Qt.Key
+
+
+def press(window: QWidget, key: Key, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    QTest.keyClick(window, key, modifier)
+
+
+def add_clip(window: MainWindow, tmp_path: Path, qtbot: QtBot, name: str = "beat 120bpm") -> int:
+    before = window.clip_id
+    window.add_files([sound(tmp_path / f"{name}.wav")])
+    qtbot.waitUntil(lambda: window.clip_id not in (None, before), timeout=WAIT_MS)
+    project, clip_id = window.project, window.clip_id
+    assert project is not None
+    assert clip_id is not None
+    qtbot.waitUntil(lambda: project.session.clip(clip_id).copy_path is not None, timeout=WAIT_MS)
+    return clip_id
+
+
+def render(
+    window: MainWindow, engine: HandEngine, qtbot: QtBot, variants: int = 2, **described: Any
+) -> list[int]:
+    """Press Generate, and have the engine make what is asked for; the ids of the variants."""
+    project = window.project
+    assert project is not None
+    before = {v.id for v in project.session.variants()}
+    window.request_panel.variants.setValue(variants)
+    press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    _, out, _ = engine.begun.get(timeout=20)
+    for number in range(variants):
+        engine.says.put(result(out, number, **described))
+    engine.says.put(Finished())
+    qtbot.waitUntil(
+        lambda: (
+            len(window.history.model.nodes) >= len(before) + variants
+            and not window.queue_panel.model.rows
+        ),
+        timeout=WAIT_MS,
+    )
+    return [v.id for v in project.session.variants() if v.id not in before]
+
+
+def said(window: MainWindow) -> str:
+    return "\n".join(message.text for message in window.messages.messages)
+
+
+def session_of(window: MainWindow) -> Session:
+    assert window.project is not None
+    return window.project.session
+
+
+def test_the_window_needs_no_torch_and_no_scipy() -> None:
+    code = (
+        "import ui.app, sys; wrong = {'torch', 'scipy', 'bridge.server'} & set(sys.modules);"
+        "assert not wrong, wrong"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_dropped_file_becomes_the_clip_that_is_worked_on(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = sound(tmp_path / "loop 90bpm.wav")
+    before = path.read_bytes()
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    drop = QDropEvent(
+        QPointF(600, 400),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    window.dropEvent(drop)
+    qtbot.waitUntil(lambda: window.clip_id is not None, timeout=WAIT_MS)
+    assert window.inbox.model.rows[0].line.startswith("90 BPM")
+    assert window.inbox.tempo.value() == 90
+    assert [lane.id for lane in window.timeline.lanes()] == [SOURCE_LANE]
+    assert window.request_panel.generate.isEnabled()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a folder", "is a folder"),
+        ("text.wav", "not an audio file"),
+        ("gone.wav", "not there any more"),
+    ],
+)
+def test_what_is_no_clip_is_told_in_the_window(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot, name: str, words: str
+) -> None:
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "text.wav").write_text("no sound")
+    window.add_files([tmp_path / name])
+    qtbot.waitUntil(lambda: words in said(window), timeout=WAIT_MS)
+    assert window.messages.messages[0].kind == "error"
+    assert session_of(window).clips() == []
+
+
+def test_previews_grow_and_variants_take_their_place(
+    window: MainWindow, engine: HandEngine, player: NotedPlayer, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    window.request_panel.variants.setValue(2)
+    qtbot.mouseClick(window.request_panel.generate, Qt.MouseButton.LeftButton)
+    _, out, folder = engine.begun.get(timeout=20)
+    engine.says.put(Progress(1, 25, 100, 50.0, 90.0))
+    qtbot.waitUntil(lambda: window.queue_panel.model.rows[:1] != [], timeout=WAIT_MS)
+    row = window.queue_panel.model
+    qtbot.waitUntil(lambda: "2 min left" in row.said(row.rows[0]), timeout=WAIT_MS)
+    engine.says.put(preview(folder, 0, 0.5))
+    qtbot.waitUntil(lambda: len(window.timeline.lanes()) == 2, timeout=WAIT_MS)
+    grown = window.timeline.lanes()[1]
+    assert grown.is_preview
+    assert grown.known_seconds == 0.5 < grown.length_seconds
+    press(window, Key.Key_1)
+    assert window.audition.heard == grown.id
+    engine.says.put(preview(folder, 0, 1.0))
+    qtbot.waitUntil(lambda: window.timeline.lanes()[1].known_seconds == 1.0, timeout=WAIT_MS)
+
+    switches = len(player.told("switch"))
+    for number in (1, 0):
+        engine.says.put(result(out, number))
+    engine.says.put(Finished())
+    qtbot.waitUntil(lambda: not window.queue_panel.model.rows, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: len(window.timeline.lanes()) == 3, timeout=WAIT_MS)
+    first = next(v for v in session_of(window).variants() if v.number == 0)
+    assert window.audition.heard == f"variant-{first.id}"
+    # Heard goes on as what it has become, and to nothing else.
+    assert player.told("switch")[switches:] == [(f"variant-{first.id}",)]
+
+
+def test_space_and_numbers_play_and_switch(
+    window: MainWindow, engine: HandEngine, player: NotedPlayer, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    a, b = render(window, engine, qtbot)
+    press(window, Key.Key_Space)
+    assert player.is_playing
+    press(window, Key.Key_2)
+    assert window.audition.heard == f"variant-{b}"
+    assert window.history.selected == [b]
+    assert window.transport.lane_buttons[f"variant-{b}"].isChecked()
+    press(window, Key.Key_1)
+    press(window, Key.Key_B)
+    assert window.audition.heard == f"variant-{b}"
+    press(window, Key.Key_0)
+    assert window.audition.heard == SOURCE_LANE
+    assert player.is_playing
+    press(window, Key.Key_Space)
+    assert not player.is_playing
+    press(window, Key.Key_L)
+    assert player.told("set_loop")[-1] == (0.0, 2.0)
+    press(window, Key.Key_L)
+    assert player.told("set_loop")[-1] == (None,)
+    press(window, Key.Key_S)
+    assert player.told("set_context")[-1] == (None, None)
+    press(window, Key.Key_M)
+    assert player.told("set_matched")[-1] == (False,)
+    assert [s.start_seconds for s in player.sources] == [0.0, 2.0, 2.0]
+    assert a != b
+
+
+def test_digits_and_spaces_are_typed_where_one_types(
+    window: MainWindow, player: NotedPlayer, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    window.activateWindow()
+    window.history.search.setFocus()
+    QTest.keyClicks(window.history.search, "take 1 b")
+    assert window.history.search.text() == "take 1 b"
+    assert not player.is_playing
+
+
+def test_the_tree_is_rated_hidden_pruned_branched_noted_and_undone(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    a, b = render(window, engine, qtbot)
+    session = session_of(window)
+    window.history.choose(a)
+    press(window, Key.Key_4, Qt.KeyboardModifier.AltModifier)
+    assert session.variant(a).rating == 4
+    qtbot.mouseClick(window.history.stars[1], Qt.MouseButton.LeftButton)
+    assert session.variant(a).rating == 2
+    press(window, Key.Key_H)
+    qtbot.waitUntil(lambda: len(window.timeline.lanes()) == 2, timeout=WAIT_MS)
+    press(window, Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: len(window.timeline.lanes()) == 3, timeout=WAIT_MS)
+    window.history.choose(b)
+    press(window, Key.Key_B, Qt.KeyboardModifier.ControlModifier)
+    branch = session.variants()[-1]
+    assert (branch.parent_id, branch.is_branch) == (b, True)
+    window.history.choose(b)
+    press(window, Key.Key_Delete)
+    assert [v.id for v in session.variants()] == [a]
+    press(window, Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert [v.id for v in session.variants()] == [a, b, branch.id]
+    press(
+        window,
+        Key.Key_Z,
+        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier,
+    )
+    assert [v.id for v in session.variants()] == [a]
+    qtbot.waitUntil(lambda: len(window.history.model.nodes) == 1, timeout=WAIT_MS)
+    window.history.choose(a)
+    window.history.note.setPlainText("dry, good end")
+    window.history.save_note()
+    assert session.variant(a).notes == "dry, good end"
+    index = window.history.model.index_of(a)
+    window.history.model.setData(index, "The one")
+    assert session.variant(a).name == "The one"
+
+
+def test_search_shows_what_is_found(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    a, b = render(window, engine, qtbot)
+    session_of(window)
+    assert window.project is not None
+    window.project.rename(b, "Évening take")
+    qtbot.waitUntil(lambda: any(n.name == "Évening take" for n in window.history.model.nodes))
+    tree = window.history.tree
+    hidden = lambda id: tree.isRowHidden(window.history.model.index_of(id).row(), tree.rootIndex())  # noqa: E731
+    window.history.search.setText("evening")
+    qtbot.waitUntil(lambda: hidden(a) and not hidden(b), timeout=WAIT_MS)
+    window.history.search.setText("nowhere")
+    qtbot.waitUntil(lambda: window.history.empty.isVisible(), timeout=WAIT_MS)
+    window.history.search.clear()
+    qtbot.waitUntil(lambda: not hidden(a) and not hidden(b), timeout=WAIT_MS)
+
+
+def test_going_on_from_a_variant_asks_with_its_codes(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    a, _ = render(window, engine, qtbot)
+    window.history.choose(a)
+    press(window, Key.Key_G)
+    assert "Variant 1" in window.working_on.text()
+    press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    request, out, _ = engine.begun.get(timeout=20)
+    assert request["codes_path"] == str(session_of(window).variant(a).codes_path)
+    engine.says.put(result(out, 0))
+    engine.says.put(Finished())
+    qtbot.waitUntil(lambda: len(window.history.model.nodes) == 3, timeout=WAIT_MS)
+    assert session_of(window).variants()[-1].parent_id == a
+    press(window, Key.Key_0)
+    window.history.tree.clearSelection()
+    press(window, Key.Key_G)
+    assert window.base_variant is None
+
+
+def test_exports_copies_and_drags_are_files(
+    window: MainWindow,
+    engine: HandEngine,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    a, b = render(window, engine, qtbot)
+    window.history.choose(a)
+    session = session_of(window)
+    press(window, Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "Exported to" in said(window), timeout=WAIT_MS)
+    [file] = (tmp_path / "exports").iterdir()
+    assert file.name.startswith("beat 120bpm - continue")
+    press(window, Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "Copied" in said(window), timeout=WAIT_MS)
+    clipboard = QGuiApplication.clipboard()
+    assert clipboard is not None
+    mime = clipboard.mimeData()
+    assert mime is not None
+    assert [Path(url.toLocalFile()) for url in mime.urls()] == [file]
+
+    dragged: list[list[str]] = []
+
+    def exec_(drag: Any, *_: object) -> Qt.DropAction:
+        dragged.append([url.toLocalFile() for url in drag.mimeData().urls()])
+        return Qt.DropAction.CopyAction
+
+    monkeypatch.setattr("ui.outbox.QDrag.exec", exec_)
+    window.history.drag_wanted.emit([a, b])
+    assert len(dragged[0]) == 2
+    assert all(Path(name).is_file() for name in dragged[0])
+    assert [p.how for p in session.placements(a)] == ["saved", "copied", "dragged"]
+
+
+def test_a_full_disk_while_exporting_is_told_and_loses_nothing(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    a, _ = render(window, engine, qtbot)
+    # A file where the folder should be is as good as a full disk.
+    (tmp_path / "exports").write_text("in the way")
+    window.history.choose(a)
+    press(window, Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "could not be exported" in said(window), timeout=WAIT_MS)
+    assert session_of(window).variant(a).audio_path.is_file()
+
+
+def test_a_killed_engine_is_told_with_a_way_to_go_on(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    engine.begun.get(timeout=20)
+    engine.says.put(Failed("The engine stopped in the midst of its work (exit code -9)."))
+    qtbot.waitUntil(lambda: "exit code -9" in said(window), timeout=WAIT_MS)
+    [row] = window.queue_panel.model.rows
+    assert row.state == "failed"
+    button = window.messages.messages[0].button
+    assert button is not None
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    engine.begun.get(timeout=20)
+    qtbot.waitUntil(lambda: window.queue_panel.model.rows[0].state == "running", timeout=WAIT_MS)
+
+
+def test_the_queue_is_paused_reordered_and_cancelled_by_its_buttons(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    panel = window.queue_panel
+    press(window, Key.Key_P)
+    for _ in range(3):
+        press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: len(panel.model.rows) == 3, timeout=WAIT_MS)
+    assert panel.is_paused
+    ids = [row.id for row in panel.model.rows]
+    panel.list.setCurrentIndex(panel.model.index(2))
+    qtbot.mouseClick(panel.up, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(
+        lambda: [row.id for row in panel.model.rows] == [ids[0], ids[2], ids[1]], timeout=WAIT_MS
+    )
+    assert panel.current is not None
+    assert panel.current.id == ids[2]
+    qtbot.mouseClick(panel.stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(panel.model.rows) == 2, timeout=WAIT_MS)
+    qtbot.mouseClick(panel.all, Qt.MouseButton.LeftButton)
+    engine.begun.get(timeout=20)
+    qtbot.waitUntil(lambda: panel.model.rows[0].state == "running", timeout=WAIT_MS)
+    panel.list.setCurrentIndex(panel.model.index(0))
+    qtbot.mouseClick(panel.hold, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.model.rows[0].state == "paused", timeout=WAIT_MS)
+    assert engine.told == ["pause"]
+
+
+def test_a_project_that_is_open_elsewhere_is_refused_in_a_sentence(
+    window: MainWindow, tmp_path: Path
+) -> None:
+    other = Session.create(tmp_path / "other")
+    before = window.project
+    assert not window.open_project(tmp_path / "other")
+    assert window.project is before
+    assert "other" in said(window)
+    other.close()
+    assert window.open_project(tmp_path / "other")
+
+
+def test_a_session_of_a_newer_version_is_told_and_left_alone(
+    window: MainWindow, tmp_path: Path
+) -> None:
+    import sqlite3
+
+    folder = tmp_path / "newer"
+    Session.create(folder).close()
+    database = sqlite3.connect(folder / "session.sqlite")
+    database.execute("PRAGMA user_version = 99")
+    database.commit()
+    database.close()
+    before = (folder / "session.sqlite").read_bytes()
+    assert not window.open_project(folder)
+    assert "newer Jukebox Studio" in said(window)
+    assert (folder / "session.sqlite").read_bytes() == before
+
+
+def test_what_ran_when_the_program_was_killed_is_offered_again(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    for _ in range(2):
+        press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    engine.begun.get(timeout=20)
+    session = session_of(window)
+    qtbot.waitUntil(lambda: session.jobs()[0].state == "running", timeout=WAIT_MS)
+    # What a kill at this moment leaves on the disk.
+    shutil.copytree(session.folder, tmp_path / "killed")
+    assert window.open_project(tmp_path / "killed")
+    qtbot.waitUntil(lambda: len(window.queue_panel.model.rows) == 2, timeout=WAIT_MS)
+    assert [row.state for row in window.queue_panel.model.rows] == ["paused", "queued"]
+    message = next(m for m in window.messages.messages if m.button and "ended" in m.text)
+    assert message.button is not None
+    qtbot.mouseClick(message.button, Qt.MouseButton.LeftButton)
+    engine.begun.get(timeout=20)
+    qtbot.waitUntil(lambda: window.queue_panel.model.rows[0].state == "running", timeout=WAIT_MS)
+
+
+def test_a_noncommercial_model_is_used_once_its_licence_is_accepted(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    from dataclasses import replace
+
+    add_clip(window, tmp_path, qtbot)
+    assert window.model is not None
+    window.model = replace(window.model, licence=OPENAI_JUKEBOX)
+    press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert "not for commercial use" in said(window)
+    assert session_of(window).jobs() == []
+    window._licence_accepted("tiny", True)
+    press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    engine.begun.get(timeout=20)
+
+
+def test_theme_tour_settings_and_keys(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
+    press(
+        window,
+        Key.Key_L,
+        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier,
+    )
+    assert window.store.settings.theme == "light"
+    window.show_tour()
+    tour = window.tour
+    assert tour is not None
+    for _ in range(5):
+        qtbot.mouseClick(tour.next, Qt.MouseButton.LeftButton)
+    assert window.tour is None
+    window.show_settings()
+    page = window.settings_page
+    assert page is not None
+    page.mute.click()
+    assert not window.store.settings.mute_while_daw_plays
+    page.reject()
+    QTest.keyClick(window, "?")
+    keys = window.keys_page
+    assert keys.isVisible()
+    keys.list.setCurrentItem(keys._items["generate"])
+    keys._set("Space")
+    assert "taken" in keys.fault.text()
+    keys._set("Ctrl+J")
+    assert window.shortcuts.keys["generate"] == "Ctrl+J"
+    assert window.store.settings.keys == {"generate": "Ctrl+J"}
+    keys.reject()
+
+
+def test_every_control_has_a_name_for_those_who_do_not_see_it(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    nameless = []
+    for kind in (QAbstractButton, QComboBox, QLineEdit, QAbstractSpinBox):
+        for widget in window.findChildren(kind):
+            inner = isinstance(widget.parent(), QAbstractSpinBox | QComboBox)
+            if inner or not widget.isVisible() or widget.objectName().startswith("qt_"):
+                continue
+            text = widget.text() if isinstance(widget, QAbstractButton) else ""
+            buddy = any(label.buddy() is widget for label in window.findChildren(QLabel))
+            if not (widget.accessibleName() or text or buddy or widget.toolTip()):
+                nameless.append(widget)
+    assert nameless == []
+    assert all(isinstance(a, QAction) and a.text() for a in window.actions())
+
+
+def test_diagnostics_hold_versions_and_the_log(window: MainWindow, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("a line of the log\n")
+    window.copy_diagnostics()
+    clipboard = QGuiApplication.clipboard()
+    assert clipboard is not None
+    text = clipboard.text()
+    assert "PyQt6" in text
+    assert "a line of the log" in text
+
+
+def test_the_daw_mutes_and_leads(window: MainWindow, player: NotedPlayer) -> None:
+    from bridge.transport import TransportState
+
+    def state(playing: bool) -> TransportState:
+        return TransportState("link", 120.0, 3.0, playing, 0)
+
+    window.daw.transport_changed.emit(state(True))
+    assert player.told("set_muted")[-1] == (True,)
+    window.daw.transport_changed.emit(state(False))
+    assert player.told("set_muted")[-1] == (False,)
+    window.store.change(follow_daw=True)
+    window.daw.transport_changed.emit(state(True))
+    assert player.told("set_muted")[-1] == (False,)
+    [told] = player.told("play_on_bar")
+    assert (told[0], told[-1]) == (0.0, 4.0)
