@@ -607,6 +607,11 @@ def lit_word(lane: Lane, playhead_seconds: float) -> int | None:
     return index if index >= 0 and playhead_seconds < lane.words[index][2] else None
 
 
+@lru_cache(maxsize=4096)
+def _word_px(look: Look, text: str) -> int:
+    return look.small_text.horizontalAdvance(text) + 8
+
+
 @lru_cache(maxsize=64)
 def _words_with_room(look: Look, lane_words: Words, px_per_second: float) -> frozenset[int]:
     """The words whose text lies over no other, from the first on."""
@@ -615,7 +620,7 @@ def _words_with_room(look: Look, lane_words: Words, px_per_second: float) -> fro
         left = start * px_per_second
         if left >= taken:
             found.add(index)
-            taken = left + look.small_text.horizontalAdvance(text) + 8
+            taken = left + _word_px(look, text)
     return frozenset(found)
 
 
@@ -637,7 +642,7 @@ def words_at(
         span = max(2.0, axis.x_of(end) - left)
         has_room = index in with_room
         if has_room:
-            width = look.small_text.horizontalAdvance(text) + 8
+            width = _word_px(look, text)
             place = QRectF(left - 4, area.top(), max(width, span + 4), area.height())
         else:
             place = QRectF(left, area.top(), span, area.height())
@@ -659,7 +664,7 @@ def _paint_words(
     lit = lit_word(lane, playhead_seconds)
     lit_place = QRectF()
     if lit is not None:
-        width = look.small_text.horizontalAdvance(lane.words[lit][0]) + 8
+        width = _word_px(look, lane.words[lit][0])
         lit_place = QRectF(axis.x_of(lane.words[lit][1]) - 4, area.top(), width, area.height() - 2)
     end_x = axis.x_of(lane.start_seconds + lane.length_seconds)
     # A word that the lit one lies over may reach out of what is exposed.
@@ -672,7 +677,7 @@ def _paint_words(
         lasting.append(QRectF(axis.x_of(start), area.top(), span, 2))
         if not has_room or index == lit:
             continue
-        width = look.small_text.horizontalAdvance(text) + 8
+        width = _word_px(look, text)
         text_place = QRectF(place.left(), area.top(), width, 4)
         if text_place.right() <= end_x + 4 and not text_place.intersects(lit_place):
             painter.drawText(QPointF(axis.x_of(start), base), text)
