@@ -205,8 +205,6 @@ class Amount(QWidget):
 class Fold(QWidget):
     """A heading that opens and closes what is under it."""
 
-    toggled = pyqtSignal(bool)
-
     def __init__(
         self,
         title: str,
@@ -240,16 +238,12 @@ class Fold(QWidget):
         self.header.clicked.connect(lambda: self.set_open(not self._is_open))
         self.set_open(is_open)
 
-    def is_open(self) -> bool:
-        return self._is_open
-
     def set_open(self, is_open: bool) -> None:
         self._is_open = is_open
         self.header.setIcon(icon("down" if is_open else "right"))
         state = self.tr("open") if is_open else self.tr("closed")
         self.header.setAccessibleDescription(f"{self._tip} ({state})")
         self.content.setVisible(is_open)
-        self.toggled.emit(is_open)
 
 
 class PlainNumber(QDoubleSpinBox):
