@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from PyQt6.QtCore import (
     QAbstractItemModel,
+    QItemSelectionModel,
     QModelIndex,
     QObject,
     QPoint,
@@ -15,7 +16,7 @@ from PyQt6.QtCore import (
     Qt,
     pyqtSignal,
 )
-from PyQt6.QtGui import QColor, QFontMetrics, QPainter
+from PyQt6.QtGui import QColor, QFontMetrics, QPainter, QPolygon
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -233,6 +234,25 @@ class _Tree(QTreeView):
     def startDrag(self, actions: Qt.DropAction) -> None:
         self.drag_wanted.emit()
 
+    def drawBranches(self, painter: QPainter | None, rect: QRect, index: QModelIndex) -> None:
+        """As the rows are: a quiet ground, and a triangle where something stems from a variant."""
+        model, selection = self.model(), self.selectionModel()
+        if painter is None or model is None or selection is None:
+            return
+        theme = current_theme()
+        chosen = selection.isSelected(index)
+        painter.fillRect(rect, QColor(theme.raised if chosen else theme.panel))
+        if model.hasChildren(index):
+            right, y = rect.right() - 2, rect.center().y()
+            open_ = self.isExpanded(index)
+            corners = [(-8, -2), (0, -2), (-4, 2)] if open_ else [(-6, -4), (-6, 4), (-2, 0)]
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(theme.text_dim))
+            painter.drawPolygon(QPolygon([QPoint(right + x, y + dy) for x, dy in corners]))
+            painter.restore()
+
 
 class VariantHistory(QWidget):
     """The tree with its search, its buttons, and a note for the variant that is chosen."""
@@ -373,8 +393,12 @@ class VariantHistory(QWidget):
 
     def choose(self, variant_id: int) -> None:
         index = self.model.index_of(variant_id)
+        selection = self.tree.selectionModel()
+        assert selection is not None
         if index.isValid() and self.selected != [variant_id]:
-            self.tree.setCurrentIndex(index)
+            # Said in full, since a view's own setter heeds a Ctrl that is still held.
+            selection.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            self.tree.scrollTo(index)
 
     def edit_name(self) -> None:
         if self.selected:

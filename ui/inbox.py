@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import (
     QAbstractListModel,
+    QItemSelectionModel,
     QMimeData,
     QModelIndex,
     QObject,
@@ -313,8 +314,13 @@ class ClipInbox(QWidget):
 
     def choose(self, clip_id: int) -> None:
         row = self.model.row_of(clip_id)
+        selection = self.list.selectionModel()
+        assert selection is not None
         if row is not None and self.current != clip_id:
-            self.list.setCurrentIndex(self.model.index(row))
+            # Said in full, since a view's own setter heeds a Ctrl that is still held.
+            selection.setCurrentIndex(
+                self.model.index(row), QItemSelectionModel.SelectionFlag.ClearAndSelect
+            )
 
     @property
     def current(self) -> int | None:

@@ -95,7 +95,8 @@ class MessageBar(QWidget):
     ) -> None:
         """Show a sentence. The same one again moves to the top."""
         for shown in self.messages:
-            if shown.text == text or (kind == "told" and shown.kind == "told"):
+            # What is only told gives way to whatever comes next.
+            if shown.text == text or shown.kind == "told":
                 self._close(shown)
         message = Message(text, kind, action, self)
         message.closed.connect(self._close)

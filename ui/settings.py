@@ -138,7 +138,7 @@ class SettingsPage(QDialog):
         row = QHBoxLayout()
         row.addWidget(self.exports, 1)
         row.addWidget(choose)
-        form.addRow(self.tr("&Exports folder"), row)
+        form.addRow(self.tr("Exports folder"), row)
         self.exports.setAccessibleName(self.tr("Exports folder"))
         form.addRow(
             "",

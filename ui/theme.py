@@ -368,6 +368,11 @@ QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox {
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QAbstractSpinBox:focus,
 QAbstractItemView:focus { border: 1px solid $accent; }
 QCheckBox, QRadioButton { border: 1px solid transparent; border-radius: 4px; padding: 2px; }
+QCheckBox::indicator {
+    width: 12px; height: 12px; border: 1px solid $line_strong; border-radius: 3px;
+    background: $field;
+}
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
 
 QAbstractItemView { background: $panel; border: 1px solid transparent; }
 QAbstractItemView::item { padding: 4px; }

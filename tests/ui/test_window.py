@@ -230,6 +230,7 @@ def test_the_tree_is_rated_hidden_pruned_branched_noted_and_undone(
     assert [v.id for v in session.variants()] == [a]
     press(window, Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert [v.id for v in session.variants()] == [a, b, branch.id]
+    qtbot.waitUntil(window.shortcuts.actions["redo"].isEnabled, timeout=WAIT_MS)
     press(
         window,
         Key.Key_Z,

@@ -1,0 +1,147 @@
+"""Pictures of the window for the documentation, and to look at.
+
+python benchmarks/window_pictures.py docs/images              # renders with the starter first
+python benchmarks/window_pictures.py docs/images --project F  # of a project that is there; a copy
+
+Everything in them is real: the demo clip, and what the installed starter makes of it. Each size and
+scale is taken in a process of its own, since Qt reads the scale when it starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+RENDER_SECONDS = 1_800
+LOOKS = {
+    # name: width, height, scale, theme
+    "dark": (1280, 800, 1, "dark"),
+    "light": (1280, 800, 1, "light"),
+    "large-dark": (2560, 1440, 1, "dark"),
+    "scaled-light": (1280, 720, 2, "light"),
+}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("out", type=Path)
+    arguments.add_argument("--project", type=Path)
+    arguments.add_argument("--look", choices=LOOKS)
+    told = arguments.parse_args()
+    told.out.mkdir(parents=True, exist_ok=True)
+    if told.look:
+        take(told.out, told.look, told.project)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder) / "My first song"
+        if told.project:
+            shutil.copytree(told.project, project)
+        for look, (_, _, scale, _) in LOOKS.items():
+            environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+            if scale != 1:
+                environment["QT_SCALE_FACTOR"] = str(scale)
+            command = [sys.executable, __file__, str(told.out), "--look", look]
+            subprocess.run([*command, "--project", str(project)], env=environment, check=True)
+
+
+def take(out: Path, look: str, project: Path) -> None:
+    """All pictures of one look."""
+    from PyQt6.QtWidgets import QWidget
+
+    from ui.app import application, make_window
+    from ui.first_start import demo_clip, is_project
+
+    width, height, _, theme = LOOKS[look]
+    home = Path(tempfile.mkdtemp())
+    os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = str(home)
+    os.environ["JUKEBOX_STUDIO_EXPORTS"] = str(home / "exports")
+    app = application()
+    window = make_window(app, home / "log")
+    # What a machine without sound says is not what the picture is about.
+    window.player.device_lost.disconnect(window._device_lost)
+    window.store.change(theme=theme, was_toured=True)
+    window.resize(width, height)
+    window.show()
+
+    def wait(until: Callable[[], bool], most_seconds: float = 60.0) -> None:
+        end = time.monotonic() + most_seconds
+        while not until():
+            if time.monotonic() > end:
+                raise SystemExit(f"waited in vain for {until}")
+            app.processEvents()
+            time.sleep(0.01)
+
+    def settle(seconds: float = 1.5) -> None:
+        end = time.monotonic() + seconds
+        wait(lambda: time.monotonic() > end)
+
+    def picture(name: str, widget: QWidget | None = None) -> None:
+        window.messages.clear()
+        settle()
+        (widget or window).grab().save(str(out / f"{name}-{look}.png"))
+
+    if is_project(project):
+        window.open_project(project)
+    else:
+        window.new_project(project)
+        settle(0.2)
+        picture("empty")
+        assert window.project is not None
+        window.project.add_file(demo_clip())
+    wait(lambda: window.clip_id is not None and window.model is not None)
+    if not window.history.model.nodes:
+        window.request_panel.length.setValue(1)
+        window.generate()
+        wait(lambda: len(window.history.model.nodes) == 3, RENDER_SECONDS)
+        assert window.project is not None
+        window.project.rate([2], 4)
+        window.project.note(2, "good end, use this")
+    wait(lambda: len(window.timeline.lanes()) > 1)
+    window.timeline.zoom_to_fit()
+    window.hear(window.timeline.lanes()[2].id)
+    picture("continue")
+
+    pad = window.request_panel.style_pad
+    window.request_panel.operation_buttons["restyle"].click()
+    names = window.model.artists if window.model else ()
+    for name in names[:2]:
+        pad.add("artists", name)
+    picture("blend")
+    window.request_panel.operation_buttons["relyric"].click()
+    window.timeline.set_selection(2.0, 6.0)
+    window.timeline.selection_changed.emit(2.0, 6.0)
+    picture("re-sing")
+    window.request_panel.operation_buttons["continue"].click()
+
+    window.show_tour()
+    picture("tour")
+    assert window.tour is not None
+    window.tour.end()
+    window.show_models()
+    assert window.models_page is not None
+    picture("models", window.models_page)
+    window.models_page.close()
+    window.show_settings()
+    assert window.settings_page is not None
+    picture("settings", window.settings_page)
+    window.settings_page.close()
+    window.show_keys()
+    picture("keys", window.keys_page)
+    window.keys_page.close()
+    window.add_files([project / "not there.wav", project])
+    wait(lambda: len(window.messages.messages) > 1)
+    settle()
+    window.grab().save(str(out / f"bad-input-{look}.png"))
+    window.close()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
