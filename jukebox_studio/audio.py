@@ -264,7 +264,8 @@ def loudness_lufs(samples: Samples, rate_hz: int) -> float:
     # Here, because it brings half of SciPy, and the window has to open at once.
     import pyloudnorm
 
-    length_seconds = len(samples) / rate_hz
+    # A hair less, since the meter multiplies by the rate again, and refuses what is shorter.
+    length_seconds = math.nextafter(len(samples) / rate_hz, 0.0)
     meter = pyloudnorm.Meter(rate_hz, block_size=min(LOUDNESS_BLOCK_SECONDS, length_seconds))
     return float(meter.integrated_loudness(samples.astype(np.float64)))
 

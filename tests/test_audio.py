@@ -325,6 +325,12 @@ def test_many_channels_are_measured_as_their_mix():
 # Writing
 
 
+@pytest.mark.parametrize("length", [7, 28, 51, 56])
+def test_loudness_of_a_length_that_rounds_up(length):
+    assert length / 48_000 * 48_000 > length
+    assert np.isfinite(loudness_lufs(np.full(length, 0.5, np.float32), 48_000))
+
+
 @given(values=st.lists(st.integers(-(2**23), 2**23 - 1), min_size=1, max_size=50))
 @settings(max_examples=50, deadline=None)
 def test_24_bit_comes_back_bit_for_bit(tmp_path_factory, values):
