@@ -62,16 +62,23 @@ class Message(QFrame):
         if action is not None:
             name, act = action
             self.button = QPushButton(name)
-            self.button.clicked.connect(act)
-            self.button.clicked.connect(lambda: self.closed.emit(self))
+            self._act = act
+            self.button.clicked.connect(self._acted)
             row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
         close = QToolButton()
         close.setAutoRaise(True)
         close.setIcon(icon("close"))
         close.setToolTip(self.tr("Close"))
         close.setAccessibleName(self.tr("Close this message"))
-        close.clicked.connect(lambda: self.closed.emit(self))
+        close.clicked.connect(self._closing)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+
+    def _acted(self) -> None:
+        self._act()
+        self._closing()
+
+    def _closing(self) -> None:
+        self.closed.emit(self)
 
 
 class MessageBar(QWidget):
@@ -83,6 +90,10 @@ class MessageBar(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(GRID_PX)
+        # One for all, in this object: a timer must not end with what its own tick closes.
+        self._told_timer = QTimer(self)
+        self._told_timer.setSingleShot(True)
+        self._told_timer.timeout.connect(self._close_told)
         self.setVisible(False)
 
     @property
@@ -104,11 +115,13 @@ class MessageBar(QWidget):
         for old in self.messages[MOST_MESSAGES:]:
             self._close(old)
         if kind == "told":
-            timer = QTimer(message)
-            timer.setSingleShot(True)
-            timer.timeout.connect(lambda: self._close(message))
-            timer.start(TOLD_MILLISECONDS)
+            self._told_timer.start(TOLD_MILLISECONDS)
         self.setVisible(True)
+
+    def _close_told(self) -> None:
+        for message in self.messages:
+            if message.kind == "told":
+                self._close(message)
 
     def clear(self) -> None:
         for message in self.messages:

@@ -101,6 +101,7 @@ class MainWindow(QMainWindow):
         self.models_page: ModelsPage | None = None
         self.tour: Tour | None = None
         self._make_engine = make_engine
+        self._settings_shown = store.settings
         self._log_path = log_path or diagnosing.log_path()
         self._progress: dict[int, Done] = {}
         self._begun_seconds: dict[int, float] = {}
@@ -1113,13 +1114,12 @@ class MainWindow(QMainWindow):
         wanted = playback_settings(settings)
         if wanted != self.player.settings:
             self.player.set_settings(wanted)
-        if settings.uses_bridge and self.daw.bridge is None and not self.daw.fault:
-            self.daw.start_bridge()
-        elif not settings.uses_bridge and self.daw.bridge is not None:
-            self.daw.stop_bridge()
-        if settings.uses_link != self.daw.is_in_link:
+        before, self._settings_shown = self._settings_shown, settings
+        if settings.uses_bridge != before.uses_bridge:
+            (self.daw.start_bridge if settings.uses_bridge else self.daw.stop_bridge)()
+        if settings.uses_link != before.uses_link:
             self.daw.set_link(settings.uses_link)
-        if settings.uses_midi != self.daw.listens_to_midi:
+        if settings.uses_midi != before.uses_midi:
             self.daw.set_midi(settings.uses_midi)
             self._show_daw()
 
