@@ -26,6 +26,8 @@ MEASURED_SECONDS = 3.0
 
 # More would make a side out of what a render leaves behind by chance.
 _MOST_BAND_GAIN_DB = 24.0
+# Less than any sound; without end it would add up to what is no number.
+_TAKEN_OUT_DB = -400.0
 # A band this far below the whole has no width worth a number.
 _EMPTY_DB = -80.0
 # From one band to the next within this share of the edge between them.
@@ -108,7 +110,8 @@ def shaped_side(
         with np.errstate(invalid="ignore"):
             change = np.minimum(wanted - found, -overall)
         change = np.where(np.isneginf(found) & ~np.isneginf(wanted), 0.0, change)
-        gains_db = np.minimum(gains_db + np.nan_to_num(change, nan=0.0), _MOST_BAND_GAIN_DB)
+        change = np.nan_to_num(change, nan=0.0, neginf=_TAKEN_OUT_DB)
+        gains_db = np.minimum(gains_db + change, _MOST_BAND_GAIN_DB)
         shaped = _equalised(side, gains_db, rate_hz, edges_hz)
     # What the rounds left over.
     excess = max(

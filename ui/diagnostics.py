@@ -15,7 +15,7 @@ import platformdirs
 LOG_BYTES = 1_000_000
 LOG_FILES = 3
 TOLD_LINES = 60
-_PACKAGES = ("jukebox-studio", "PyQt6", "pyqtgraph", "numpy", "soundfile", "torch")
+_PACKAGES = ("jukebox-studio", "PyQt6", "numpy", "soundfile", "torch")
 
 
 def log_path() -> Path:
