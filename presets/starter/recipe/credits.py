@@ -14,9 +14,9 @@ HEAD = """# Credits
 
 What the starter's training data are made of. Weights that learned from the works below, and the
 audio that comes with them, are an adaptation of these works and are licensed CC-BY-SA-4.0
-(https://creativecommons.org/licenses/by-sa/4.0/). Which of them the shipped weights learned from is
-in ATTRIBUTION.txt: so far the recorded music, not the singing. None of the artists endorses this
-project. This file is written by `recipe/credits.py`.
+(https://creativecommons.org/licenses/by-sa/4.0/). ATTRIBUTION.txt lists those that the shipped
+weights learned from: all of them. None of the artists endorses this project. This file is written
+by `recipe/credits.py`.
 
 Licences: CC-BY-SA-3.0 https://creativecommons.org/licenses/by-sa/3.0/ (a + allows later versions),
 CC-BY-3.0 https://creativecommons.org/licenses/by/3.0/, MIT (text in the package named).
