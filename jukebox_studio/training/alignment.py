@@ -86,9 +86,7 @@ class Aligner:
         spelled = self.spell(words, german)
         if spelled is None or len(set(spelled)) < FEWEST_WORDS:
             return None
-        sound = audio.resample(samples.astype(np.float32), rate_hz, RATE_HZ)
-        sound = sound * (PEAK / max(float(np.abs(sound).max(initial=0.0)), 1e-6))
-        pcm = sound.astype(np.int16).tobytes()
+        pcm = _pcm(samples, rate_hz)
         rng = np.random.default_rng(seed)
         shuffled: list[list[str]] = []
         while len(shuffled) < SHUFFLES:
@@ -97,6 +95,23 @@ class Aligner:
                 shuffled.append(order)
         true = self._score(pcm, spelled)
         return Fit(true, tuple(self._score(pcm, order) for order in shuffled))
+
+    def prefers(
+        self,
+        samples: Samples,
+        rate_hz: int,
+        words: Sequence[str],
+        others: Sequence[str],
+        *,
+        german: bool,
+    ) -> bool | None:
+        """Whether `words` fit mono sound better than `others`; None where one cannot be spelled."""
+        spelled = [self.spell(text, german) for text in (words, others)]
+        if not all(found and len(set(found)) >= FEWEST_WORDS for found in spelled):
+            return None
+        pcm = _pcm(samples, rate_hz)
+        first, second = (self._score(pcm, found) for found in spelled if found)
+        return None if first == second else first > second
 
     def _score(self, pcm: bytes, words: Sequence[str]) -> float:
         decoder = self._decoder
@@ -124,6 +139,13 @@ class Aligner:
                 self._decoder.add_word(name, sounds, True)
             spelled.append(name)
         return spelled
+
+
+def _pcm(samples: Samples, rate_hz: int) -> bytes:
+    """Mono sound as the aligner takes it."""
+    sound = audio.resample(samples.astype(np.float32), rate_hz, RATE_HZ)
+    sound = sound * (PEAK / max(float(np.abs(sound).max(initial=0.0)), 1e-6))
+    return sound.astype(np.int16).tobytes()
 
 
 def english_sounds(word: str) -> str:
