@@ -10,10 +10,12 @@ from bridge.daws.ardour.install import ArdourInstaller
 from bridge.daws.install import Done, Installer, installed_files
 from bridge.daws.install import install as put_in_place
 from bridge.daws.install import remove as take_out
+from bridge.daws.reaper.install import ReaperInstaller
 from jukebox_studio.errors import JukeboxError
 
 DAWS: dict[str, Callable[[], Installer]] = {
     "ardour": ArdourInstaller.here,
+    "reaper": ReaperInstaller.here,
 }
 """By the name that is typed."""
 

@@ -175,3 +175,11 @@ local function short_hash (text)
   for i = 1, #text do hash = (hash * 33 + text:byte (i)) % 4294967291 end
   return string.format ("%08x", hash)
 end
+
+-- Lua begins errors with places in the script, one for each time they are passed on; people need
+-- the sentence.
+local function sentence_of (fault)
+  local sentence, places = tostring (fault), 1
+  while places > 0 do sentence, places = sentence:gsub ("^[^\n]-:%-?%d+: ", "") end
+  return sentence
+end

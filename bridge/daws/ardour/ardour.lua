@@ -200,9 +200,6 @@ local function send (with_effects)
   ring (where)
 end
 
--- Lua begins its errors with a place in the script; people need the sentence.
-local function sentence_of (fault) return (tostring (fault):gsub ("^[^\n]-:%-?%d+: ", "")) end
-
 local function tell (sentence)
   LuaDialog.Message (
     "Jukebox Studio", sentence, LuaDialog.MessageType.Warning, LuaDialog.ButtonType.Close

@@ -1,0 +1,1 @@
+"""REAPER: ReaScripts that send items and insert results, and their installation."""
