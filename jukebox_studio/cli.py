@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
@@ -21,7 +22,6 @@ app = App(
 app.command("jukebox_studio.operation_commands:continue_clip", name="continue")
 for operation in ("restyle", "relyric", "vary", "upsample"):
     app.command(f"jukebox_studio.operation_commands:{operation}", name=operation)
-app.command("ui.app:window", name="window")
 app.command("jukebox_studio.queue_command:app", name="queue")
 app.command("jukebox_studio.queue_command:resume", name="resume")
 app.command("jukebox_studio.info_command:info", name="info")
@@ -37,11 +37,28 @@ app.command("jukebox_studio.reference.command:check_reference", name="check-refe
 
 
 @app.default
-def window() -> None:
+def open_window() -> None:
     """Open the window, which is what `jukebox-studio` without a command does."""
-    from ui.app import run
+    window()
 
-    sys.exit(run([]))
+
+@app.command
+def window(*paths: Path) -> None:
+    """Open the window.
+
+    Parameters
+    ----------
+    paths
+        Folders of projects, of which the first is opened, or audio files to add.
+    """
+    try:
+        from ui.app import run
+    except ModuleNotFoundError as error:
+        raise JukeboxError(
+            f"The window needs {error.name}, which is not installed; install "
+            "'jukebox-studio[window]'. The other commands work without it."
+        ) from error
+    sys.exit(run([path.absolute() for path in paths]))
 
 
 def main() -> None:

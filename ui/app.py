@@ -29,17 +29,6 @@ TRANSLATIONS = Path(__file__).resolve().parent / "translations"
 _log = logging.getLogger(__name__)
 
 
-def window(*paths: Path) -> None:
-    """Open the window.
-
-    Parameters
-    ----------
-    paths
-        Folders of projects, of which the first is opened, or audio files to add.
-    """
-    sys.exit(run([path.absolute() for path in paths]))
-
-
 def run(paths: list[Path]) -> int:
     """The exit code, once the window is closed."""
     app = application()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PyQt6.QtCore import (
@@ -123,6 +123,13 @@ class ClipModel(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.name}, {row.line}"
         return row if role == CLIP_ROLE else None
+
+    def set_count(self, clip_id: int, variants: int) -> None:
+        """How many variants one clip has."""
+        place = self.row_of(clip_id)
+        if place is not None and self.rows[place].variants != variants:
+            self.rows[place] = replace(self.rows[place], variants=variants)
+            self.dataChanged.emit(self.index(place), self.index(place))
 
     def row_of(self, clip_id: int) -> int | None:
         return next((i for i, row in enumerate(self.rows) if row.id == clip_id), None)

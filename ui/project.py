@@ -766,7 +766,9 @@ class Project(QObject):
 
     def _on_variant(self, job_id: int, event: VariantFinished) -> None:
         growing = self.growing.pop((job_id, event.variant), None)
-        made = [v for v in self.session.variants() if v.audio_path == event.audio_path]
+        clip_id = self.session.job(job_id).clip_id
+        variants = self.session.variants(clip_id)
+        made = [v for v in variants if v.audio_path == event.audio_path]
         if growing is not None and made:
             self.grown.emit(growing.lane_id, variant_lane_id(made[0].id))
         self.variants_changed.emit()

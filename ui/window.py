@@ -106,7 +106,9 @@ class MainWindow(QMainWindow):
         self._progress: dict[int, Done] = {}
         self._begun_seconds: dict[int, float] = {}
         self._daw_clips: dict[tuple[str, str], int] = {}
-        self._variant_jobs: dict[int, str] = {}
+        self._lines: dict[int, str] = {}
+        """What was asked for, by job: jobs do not change what they are."""
+        self._shown_song: SongTime | None = None
         self._changed: set[str] = set()
         self._selection: tuple[float, float] | None = None
         self._audio_fault = ""
@@ -475,7 +477,7 @@ class MainWindow(QMainWindow):
         self.close_project()
         self.project = project
         project.clips_changed.connect(lambda: self._mark("clips", "variants"))
-        project.variants_changed.connect(lambda: self._mark("clips", "variants"))
+        project.variants_changed.connect(lambda: self._mark("variants"))
         project.jobs_changed.connect(lambda: self._mark("jobs"))
         project.preview_grew.connect(lambda *_: self._mark("lanes"))
         project.progressed.connect(self._progressed)
@@ -491,6 +493,7 @@ class MainWindow(QMainWindow):
         self.clip_id = self.base_variant = None
         self._progress.clear()
         self._begun_seconds.clear()
+        self._lines.clear()
         self.timeline.set_empty_text(self.tr("Drop a clip here, or send one from your DAW."))
         for sentence in session.damage:
             self.messages.say(sentence, "error")
@@ -656,19 +659,15 @@ class MainWindow(QMainWindow):
         if self.base_variant is not None and all(v.id != self.base_variant for v in variants):
             self.base_variant = None
         shown = [v for v in variants if not v.hidden or self.history.hidden_button.isChecked()]
-        jobs = {job.id: job for job in session.jobs() if job.clip_id == self.clip_id}
-        lines = {
-            job.id: "  ·  ".join(
-                part
-                for part in (self._operation_name(job.operation), job.length_said, job.styles)
-                if part
-            )
-            for job in jobs.values()
-        }
+        self.inbox.model.set_count(self.clip_id, len(variants))
+        for job_id in {v.job_id for v in shown} - set(self._lines):
+            job = session.job(job_id)
+            parts = (self._operation_name(job.operation), job.length_said, job.styles)
+            self._lines[job_id] = "  ·  ".join(part for part in parts if part)
         names = {v.id: self.project.variant_name(v) for v in shown}
         heard = [v for v in variants if not v.hidden]
         keys = {v.id: number for number, v in enumerate(heard[:9], 1)}
-        self.history.set_variants(shown, lines, names, keys)
+        self.history.set_variants(shown, self._lines, names, keys)
         self._show_lanes()
 
     def _operation_name(self, operation: str) -> str:
@@ -694,11 +693,14 @@ class MainWindow(QMainWindow):
         self._work_on()
 
     def _show_song(self, song: SongTime) -> None:
+        self._show_tempo()
+        if song == self._shown_song:
+            return
+        self._shown_song = song
         self.timeline.set_song(song)
         self.transport.set_song(song)
         self.audition.set_song(song)
         self._show_pre_roll(song)
-        self._show_tempo()
 
     def _show_pre_roll(self, song: SongTime | None = None) -> None:
         bars = int(self.pre_roll.currentData())
@@ -792,6 +794,8 @@ class MainWindow(QMainWindow):
         if self.project is None:
             return
         variant = self.project.session.variant(variant_id)
+        if variant.clip_id != self.clip_id:
+            self._mark("clips")  # which counts anew
         clip_name = next(
             (name for (_, name), id in self._daw_clips.items() if id == variant.clip_id), ""
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -36,6 +37,16 @@ def test_settings_come_back_and_what_is_wrong_is_left_out(tmp_path: Path) -> Non
     read, fault = read_settings(path)
     assert read == Settings()
     assert str(path) in fault
+
+
+def test_without_qt_the_command_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['PyQt6'] = None; sys.argv = ['jukebox-studio', 'window'];"
+        "from jukebox_studio.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "'jukebox-studio[window]'" in done.stderr
 
 
 def test_a_licence_is_answered_plainly() -> None:
