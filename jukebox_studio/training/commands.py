@@ -14,12 +14,19 @@ from cyclopts import App, Parameter
 from safetensors.torch import load_file
 from torch import Tensor
 
-from jukebox_studio.bundle import VQVAE_FILE, Manifest, labels_file, prior_file, write_bundle
+from jukebox_studio.bundle import (
+    VQVAE_FILE,
+    Manifest,
+    labels_file,
+    open_bundle,
+    prior_file,
+    write_bundle,
+)
 from jukebox_studio.command_types import Positive, Share, Whole
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import CC_BY_SA_4
 from jukebox_studio.model.config import PRIORS, VQVAES, PriorConfig, VQVAEConfig
-from jukebox_studio.model.load import save_weights
+from jukebox_studio.model.load import load_vqvae, save_weights
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.progress import show_training
@@ -113,7 +120,7 @@ def vqvae(
     decoder_share
         With --heard, the share of the decoder's gradient that reaches the codes.
     begin_with
-        Folder of a finished run of the same shape, whose averaged weights to begin with.
+        A bundle of the same shape, or the folder of a finished run, whose weights to begin with.
     precision
         Arithmetic of the convolutions; losses and codes stay in float32.
     seed
@@ -139,7 +146,10 @@ def vqvae(
     codebook.reset_sums = True
     codebook.threshold = min(1.0, 0.1 * batch * crop_codes / shape.codebook_size)
     if begin_with is not None:
-        load_trained(model, level, averaged_state(begin_with / CHECKPOINT))
+        if (begin_with / VQVAE_FILE).is_file():
+            model.load_state_dict(load_vqvae(open_bundle(begin_with)).state_dict())
+        else:
+            load_trained(model, level, averaged_state(begin_with / CHECKPOINT))
         # The moving sums are not shipped; as if each code had been used as often as any.
         codebook.restore(batch * crop_codes, codebook.threshold)
     published = LossConfig()
@@ -198,7 +208,8 @@ def prior(
     data
         Folder of audio with a tracks.csv (docs/training.md).
     codes
-        Folder that holds the runs of the VQ-VAE, `vqvae_level_0` and so on.
+        Folder that holds the runs of the VQ-VAE, `vqvae_level_0` and so on, or a bundle that has
+        one.
     out
         Folder of this run.
     config
@@ -248,12 +259,15 @@ def prior(
     vqvae_model = assemble_vqvae(vqvae_shape, codes)
     levels = [shape.level, shape.level + 1] if shape.conditioner else [shape.level]
 
+    # A bundle is nobody's working folder.
+    cache = (data if (codes / VQVAE_FILE).is_file() else codes) / "codes"
+
     def told(done: int, total: int) -> None:
         if not json_lines:
             print(f"encoding: {done} of {total} tracks", end="\r", flush=True)
 
     coded = {
-        split: encode_tracks(vqvae_model, sounds[split], codes / "codes", told, levels)
+        split: encode_tracks(vqvae_model, sounds[split], cache, told, levels)
         for split in ("train", "validation")
     }
     tables = make_tables([t for t in read_table(data) if t.split == "train"])
@@ -407,9 +421,13 @@ def _credit_lines(path: Path) -> tuple[str, ...]:
 def assemble_vqvae(shape: VQVAEConfig, runs: Path) -> VQVAE:
     """The VQ-VAE whose levels were trained in `runs`/vqvae_level_0 and so on, averaged weights.
 
+    Or that of a bundle, where `runs` is one.
+
     Weights are rounded to float16 first, as they will be shipped: priors must learn the codes that
     the shipped encoder makes.
     """
+    if (runs / VQVAE_FILE).is_file():
+        return load_vqvae(open_bundle(runs))
     model = VQVAE(shape)
     for level in range(shape.levels):
         path = runs / f"vqvae_level_{level}" / CHECKPOINT

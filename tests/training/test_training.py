@@ -211,6 +211,21 @@ def test_a_prior_may_begin_with_a_run_or_a_bundle(
         before = best_state(runs / "prior_level_1")
         for key, value in averaged_state(folder / CHECKPOINT).items():
             assert torch.allclose(value, before[key], atol=1e-3)  # the bundle's are float16
+    commands.vqvae(
+        music,
+        tmp_path / "vqvae",
+        config="tiny",
+        level=0,
+        steps=1,
+        batch=2,
+        crop_codes=256,
+        begin_with=bundle,
+        json_lines=True,
+    )
+    commands.prior(
+        music, bundle, tmp_path / "on", config="tiny_level_0", steps=1, batch=2, json_lines=True
+    )
+    assert not (bundle / "codes").exists()
     with pytest.raises(JukeboxError, match="another shape"):
         commands.prior(
             music,
