@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -219,33 +218,14 @@ def test_what_follows_a_region_lies_at_its_end(
         sent = sent[clip.start_samples : clip.end_samples]
         first = part.start_samples
         played = studio.sounds[part.name][first : first + part.end - part.position]
-        # The effect begins to turn down from full loudness.
-        settled = RATE_HZ // 2 if gain_db else 0
-        np.testing.assert_allclose(
-            sent[settled:], played[settled:] * 10 ** (gain_db / 20), atol=1e-6
-        )
+        if gain_db:
+            # The effect begins to turn down from full loudness, and a bounce has the region's
+            # fades of 64 samples.
+            settled = slice(RATE_HZ // 2, -64)
+            sent, played = sent[settled], played[settled] * 10 ** (gain_db / 20)
+        np.testing.assert_allclose(sent, played, atol=1e-6)
     for _ in parts:
         studio.ardour.action("Editor/undo")
     for part in parts:
         [left] = studio.ardour.saved_regions(part.name)
         assert left.position == part.position, "undo takes the result away"
-
-
-def test_nothing_selected_is_said(studio: Studio) -> None:
-    studio.ardour.run("Editor:set_selection (ArdourUI.SelectionList (), ArdourUI.SelectionOp.Set)")
-    before = len(studio.clips())
-    studio.ardour.action("LuaAction/script-2")
-    environment = os.environ | {"DISPLAY": studio.ardour.display}
-
-    def windows() -> str:
-        search = ["xdotool", "search", "--name", "Jukebox Studio"]
-        told = subprocess.run(search, env=environment, capture_output=True, text=True, check=False)
-        return told.stdout.strip()
-
-    wait_for("a dialog", windows)
-    studio.ardour.screenshot("nothing-selected")
-    window = windows().split()[-1]
-    press = ["xdotool", "key", "--window", window, "Escape"]
-    subprocess.run(press, env=environment, check=True)
-    wait_for("the dialog's end", lambda: not windows())
-    assert len(studio.clips()) == before
