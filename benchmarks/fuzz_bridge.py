@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from jukebox_studio.audio_header import refuse_slow_file
 from bridge.clip_message import clip_to_values
 from bridge.datagram import build
 from bridge.pace import Pace
@@ -37,6 +36,7 @@ from bridge.protocol import MESSAGES, PREFIX, TYPE_TAGS, Argument, Kind
 from bridge.service import Service
 from bridge.spool import Spool
 from jukebox_studio import audio
+from jukebox_studio.audio_header import refuse_slow_file
 from jukebox_studio.clip import Clip
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.tempo import SongTime

@@ -250,7 +250,7 @@ def keep(bench: Bench) -> dict[str, Any]:
 
 
 def _mel_statistics(samples: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Mean and spread of log mel magnitudes, Array[128]: what a sound is like, not what it plays."""
+    """Mean and spread of log mel magnitudes, Array[128]: what a sound is like, not its tune."""
     mono = audio.resample(audio.to_mono(samples), rate_hz, 22_050)
     spectrum = torch.stft(
         torch.from_numpy(mono), 1024, 512, window=torch.hann_window(1024), return_complex=True
@@ -381,7 +381,7 @@ def relyric(bench: Bench) -> dict[str, Any]:
     prefers, ceiling = [], []
     for i in range(20):
         track, other = tracks[i % len(tracks)], tracks[(i + 7) % len(tracks)]
-        words = [w for w in track.words if 3.0 <= w.start_seconds and w.end_seconds <= 9.0]
+        words = [w for w in track.words if w.start_seconds >= 3.0 and w.end_seconds <= 9.0]
         before = " ".join(w.text for w in track.words if w.end_seconds < 3.0)
         old = " ".join(w.text for w in words)
         german = is_german(track.lyrics or "")

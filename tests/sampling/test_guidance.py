@@ -134,7 +134,10 @@ def test_keep_pulls_towards_the_original_and_at_last_is_it() -> None:
 
 def test_keep_leaves_lyrics_and_what_lies_beyond_alone() -> None:
     shaper = Keep(
-        torch.tensor([1]), code_distances(torch.randn(4, 2)), torch.tensor([[2.0], [0.5]]), first_id=3
+        torch.tensor([1]),
+        code_distances(torch.randn(4, 2)),
+        torch.tensor([[2.0], [0.5]]),
+        first_id=3,
     )
     logits = torch.randn(2, 7)
     shaped = shaper(logits, 0)
