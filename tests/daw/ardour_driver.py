@@ -87,6 +87,7 @@ class Region:
     length: int
     start: int
     sources: tuple[Path, ...]
+    fades_in: bool
 
 
 class Home:
@@ -245,6 +246,7 @@ class Ardour:
                     _samples(length),
                     _samples(element.get("start", "a0")),
                     tuple(audio / name for name in sources),
+                    element.get("fade-in-active") != "0",
                 )
             )
         return sorted(regions, key=lambda region: region.position)

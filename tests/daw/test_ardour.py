@@ -206,6 +206,8 @@ def test_what_follows_a_region_lies_at_its_end(
         assert original.position == part.position
         assert inserted.position == part.end
         assert inserted.length == part.end_of_result - part.end
+        assert original.fades_in
+        assert not inserted.fades_in, "the joint is not faded"
         ours, _ = soundfile.read(placement.path, dtype="float32", always_2d=True)
         assert ours.shape == (inserted.length, part.channels)
         assert np.array_equal(samples_of(inserted), ours)

@@ -216,15 +216,17 @@ end
 
 -- Inserting -----------------------------------------------------------------------------------
 
--- How many regions begin at a sample, on all tracks.
+-- The regions that begin at a sample, on all tracks, by their ids.
 local function regions_at (samples)
-  local count = 0
+  local found = {}
   for route in Session:get_tracks ():iter () do
     for region in route:to_track ():playlist ():region_list ():iter () do
-      if region:position ():samples () == samples then count = count + 1 end
+      if region:position ():samples () == samples then
+        found[region:to_stateful ():id ():to_s ()] = region
+      end
     end
   end
-  return count
+  return found
 end
 
 local function track_named (name)
@@ -254,7 +256,16 @@ local function insert (values)
     ARDOUR.MidiTempoMapDisposition.SMFTempoIgnore, Temporal.timepos_t (position),
     ARDOUR.PluginInfo (), track, false
   )
-  assert (regions_at (position) > before, "Ardour did not import " .. values.path .. ".")
+  local imported = 0
+  for id, region in pairs (regions_at (position)) do
+    local audio = region:to_audioregion ()
+    if not before[id] and not audio:isnil () then
+      -- Else the joint to the clip would be heard: Ardour fades what it imports.
+      audio:set_fade_in_active (false)
+      imported = imported + 1
+    end
+  end
+  assert (imported > 0, "Ardour did not import " .. values.path .. ".")
 end
 
 local function new_name ()
