@@ -360,7 +360,8 @@ def vary(bench: Bench) -> dict[str, Any]:
             made = torch.stack(tops)
             labels = told.labels(bench.top, len(made))
             prior = bench.models.prior(bench.top)
-            found[candidates] = float(follow_up_bits(prior, made, [stretch.end], labels).mean())
+            followed = canvas.plan.followed
+            found[candidates] = float(follow_up_bits(prior, made, followed, labels).mean())
         rows.append((track.title, found[1], found[8]))
     rows.append(("mean", *(float(np.mean([r[n] for r in rows])) for n in (1, 2))))
     share = f"the {AFTER_SHARE:g} of a window after the span"

@@ -217,6 +217,7 @@ def _respanned(canvas: Canvas, voice: _Voice, gain_db: float | None) -> Sound:
             own_after,
             rate,
             treble_to_hz=voice.nyquist_hz,
+            own_span=made[start:end],
         )
         made[start:end] = _exactly(span, end - start)
     return Sound(made, gain_db or 0.0)
@@ -265,12 +266,17 @@ def joints_of(canvas: Canvas, samples: Samples) -> list[seam.JointReport]:
         return [seam.joint_report(own, samples, rate, treble_to_hz=top)]
     found = []
     for start, end in spans_at_rate(canvas.request, rate, len(samples)):
-        span = samples[start:end]
+        span, own_span = samples[start:end], canvas.audio(start, end)
         before, after = samples[max(0, start - most) : start], samples[end : end + most]
         if len(before):
-            found.append(seam.joint_report(before, span, rate, treble_to_hz=top))
+            found.append(
+                seam.joint_report(before, span, rate, treble_to_hz=top, instead_of=own_span)
+            )
         if len(after):
-            found.append(seam.joint_report(after[::-1], span[::-1], rate, treble_to_hz=top))
+            behind = after[::-1], span[::-1]
+            found.append(
+                seam.joint_report(*behind, rate, treble_to_hz=top, instead_of=own_span[::-1])
+            )
     return found
 
 

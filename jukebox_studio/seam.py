@@ -36,10 +36,14 @@ TREBLE_SECONDS = 0.2
 _FEWEST_TREBLE_BLOCKS = 4
 # BS.1770's absolute gate: what lies below is silence, however much its logarithm varies.
 _SILENCE_DB = -70.0
+_SILENT = 10 ** (_SILENCE_DB / 10)
 # A level is led to 0.2 LU inside what a joint may have, since what follows moves it a little.
 _LOUDNESS_AIM_LU = 0.8
 _STEP_FADE_SECONDS = 0.005
 MOST_TREBLE_GAIN_DB = 12.0
+MOST_SPAN_GAIN_DB = 12.0
+_LEVELLING_ROUNDS = 4
+_LEVEL_TOLERANCE_DB = 0.3
 # The first 30 ms are mostly the clip's own treble already, so what follows is led a little further.
 _TREBLE_LEAD = 1.2
 _TREBLE_FADE_SECONDS = 2.0
@@ -93,21 +97,48 @@ def replace_span(
     rate_hz: int,
     *,
     treble_to_hz: float | None = None,
+    own_span: Samples | None = None,
 ) -> Samples:
     """A remade span, joined at both ends to the sound that stays.
 
     before_tail [J, C]: what ends where the span begins; after_head [K, C]: what begins where it
     ends; decoded [J + T + K] or [J + T + K, C]: all of it as the model has it. J or K may be 0
     where the span reaches an end of the sound. Returns the span alone, [T, C], with both joints
-    made as `continue_from` makes its one; each reaches at most to the middle.
+    made as `continue_from` makes its one; each reaches at most to the middle. own_span [T, C]: what
+    the span replaces, whose loudness it then has, half by half: music may well grow softer there.
     """
     before, after = len(before_tail), len(after_head)
     decoded = _over_channels(decoded, before_tail.shape[1])
     end = len(decoded) - after
     heard_before, span, heard_after = decoded[:before], decoded[before:end], decoded[end:]
+    ends = before_tail, heard_before, heard_after, after_head
+    if own_span is None:
+        return _joined_at_both(span, *ends, rate_hz, treble_to_hz, None)
+    offsets_db = np.zeros(2)
+    for _ in range(_LEVELLING_ROUNDS):
+        level = levelled_as(own_span, span, rate_hz, offsets_db)
+        joined = _joined_at_both(level, *ends, rate_hz, treble_to_hz, own_span)
+        # What the joints did to the level comes off it beforehand.
+        excess_db = _excess_db(joined, own_span, rate_hz)
+        if np.abs(excess_db).max() < _LEVEL_TOLERANCE_DB:
+            break
+        offsets_db = offsets_db - excess_db
+    return joined
+
+
+def _joined_at_both(
+    span: Samples,
+    before_tail: Samples,
+    heard_before: Samples,
+    heard_after: Samples,
+    after_head: Samples,
+    rate_hz: int,
+    treble_to_hz: float | None,
+    own_span: Samples | None,
+) -> Samples:
+    """A span [T, C] joined at its start, and then, seen from behind, at its end."""
     first = (len(span) + 1) // 2
-    span = _joined(before_tail, heard_before, span, rate_hz, treble_to_hz, first)
-    # The same, seen from behind.
+    span = _joined(before_tail, heard_before, span, rate_hz, treble_to_hz, first, own_span)
     behind = _joined(
         after_head[::-1],
         heard_after[::-1],
@@ -115,9 +146,9 @@ def replace_span(
         rate_hz,
         treble_to_hz,
         len(span) - first,
+        None if own_span is None else own_span[::-1],
     )
-    span = behind[::-1]
-    return np.ascontiguousarray(span, dtype=np.float32)
+    return np.ascontiguousarray(behind[::-1], dtype=np.float32)
 
 
 def _over_channels(decoded: Samples, channels: int) -> Samples:
@@ -133,6 +164,7 @@ def _joined(
     rate_hz: int,
     treble_to_hz: float | None,
     reach_samples: int,
+    instead_of: Samples | None = None,
 ) -> Samples:
     """`new` [T, C] joined to the clip's tail; changes no more than its first `reach_samples`.
 
@@ -140,7 +172,7 @@ def _joined(
     """
     if not len(clip_tail) or not reach_samples:
         return new
-    new = _led_level(clip_tail, new, rate_hz, reach_samples)
+    new = _led_level(clip_tail, new, rate_hz, reach_samples, instead_of)
     joined = _fitted(clip_tail, heard, new, rate_hz, reach_samples)
     lack_db = _treble_lack_db(joint_report(clip_tail, joined, rate_hz, treble_to_hz=treble_to_hz))
     if not lack_db:
@@ -167,8 +199,55 @@ def _treble_lack_db(report: JointReport) -> float:
     return (inside - report.treble_db) * _TREBLE_LEAD
 
 
-def _led_level(clip_tail: Samples, new: Samples, rate_hz: int, reach_samples: int) -> Samples:
+def levelled_as(
+    own: Samples, made: Samples, rate_hz: int, offsets_db: _Floats | None = None
+) -> Samples:
+    """`made` [T, C] as loud as `own` [T, C] in either half, by at most 12 dB, gliding between.
+
+    offsets_db [2]: so much louder. Where a half of one of them is silent it is left as it is.
+    """
+    half = len(made) // 2
+    if half < round(SHORTEST_LOUDNESS_SECONDS * rate_hz):
+        return made
+    offsets = np.zeros(2) if offsets_db is None else offsets_db
+    at, gains_db = np.arange(len(made)), np.zeros(2)
+    for _ in range(_LEVELLING_ROUNDS):
+        curve = 10 ** (np.interp(at, [half / 2, len(made) - half / 2], gains_db) / 20)
+        excess_db = _excess_db((made * curve[:, None]).astype(np.float32), own, rate_hz)
+        change = np.where(excess_db == 0.0, 0.0, offsets - excess_db)
+        gains_db = np.clip(gains_db + change, -MOST_SPAN_GAIN_DB, MOST_SPAN_GAIN_DB)
+    curve = 10 ** (np.interp(at, [half / 2, len(made) - half / 2], gains_db) / 20)
+    levelled: Samples = (made * curve[:, None]).astype(np.float32)
+    return levelled
+
+
+def _excess_db(made: Samples, own: Samples, rate_hz: int) -> _Floats:
+    """How much louder each half of `made` is; 0 where one of the two is silent or too short."""
+    if len(made) // 2 < round(SHORTEST_LOUDNESS_SECONDS * rate_hz):
+        return np.zeros(2)
+    found, wanted = _half_powers(made, rate_hz), _half_powers(own, rate_hz)
+    heard = (wanted > _SILENT) & (found > _SILENT)
+    ratio = np.where(heard, found / wanted.clip(_SILENT), 1.0)
+    excess: _Floats = 10 * np.log10(ratio)
+    return excess
+
+
+def _half_powers(samples: Samples, rate_hz: int) -> _Floats:
+    weighted = _k_weighted(samples, rate_hz)
+    halves = weighted[: len(weighted) // 2], weighted[-(len(weighted) // 2) :]
+    return np.array([float(np.sum(np.mean(h**2, axis=0))) for h in halves])
+
+
+def _led_level(
+    clip_tail: Samples,
+    new: Samples,
+    rate_hz: int,
+    reach_samples: int,
+    instead_of: Samples | None = None,
+) -> Samples:
     """`new` [T, C] with the loudness of its start led to what a joint may have, and let go."""
+    if instead_of is not None:
+        return new  # a span has the loudness of what it replaces already
     change = _loudness_change_lu(clip_tail, new, rate_hz)
     if change is None or abs(change) <= _LOUDNESS_AIM_LU:
         return new
@@ -227,7 +306,8 @@ class JointReport:
     own_step: float
     """The clip's 99.9th percentile of steps from sample to sample, in that channel."""
     loudness_change_lu: float | None
-    """New less clip, over up to 3 s on either side."""
+    """New less clip, over up to 3 s on either side; of a span that replaces music, up to half of
+    it, less the change that the clip had there itself."""
     treble_db: float | None
     """Level from 4 kHz up over the first 0.2 s that are new; full scale is 0."""
     own_treble_db: tuple[float, float] | None
@@ -244,7 +324,7 @@ class JointReport:
         if change is not None and abs(change) > MOST_LOUDNESS_CHANGE_LU:
             found.append(
                 f"After the joint it is {abs(change):.1f} LU {'louder' if change > 0 else 'softer'}"
-                " than before."
+                " than it should be."
             )
         if self.treble_db is not None and self.own_treble_db is not None:
             low, high = self.own_treble_db
@@ -257,9 +337,16 @@ class JointReport:
 
 
 def joint_report(
-    clip_tail: Samples, new: Samples, rate_hz: int, *, treble_to_hz: float | None = None
+    clip_tail: Samples,
+    new: Samples,
+    rate_hz: int,
+    *,
+    treble_to_hz: float | None = None,
+    instead_of: Samples | None = None,
 ) -> JointReport:
     """Measure the joint between clip_tail [J, C] and new [T, C], J and T above 0.
+
+    instead_of [T, C]: what the clip had there, where a span of it was remade.
 
     A few seconds of tail are needed to know what the clip is like; ten are better. For the other
     end of a span give both reversed in time.
@@ -280,7 +367,13 @@ def joint_report(
         treble = _treble_db(new[:length], rate_hz, top_hz)
         levels = [_treble_db(clip_tail[s : s + length], rate_hz, top_hz) for s in starts]
         own_treble = (min(levels), max(levels))
-    change = _loudness_change_lu(clip_tail, new, rate_hz)
+    if instead_of is None:
+        change = _loudness_change_lu(clip_tail, new, rate_hz)
+    else:
+        half = len(new) // 2
+        change = _loudness_change_lu(clip_tail, new[:half], rate_hz)
+        before = _loudness_change_lu(clip_tail, instead_of[:half], rate_hz)
+        change = None if change is None or before is None else change - before
     return JointReport(float(step[worst]), float(own[worst]), change, treble, own_treble)
 
 

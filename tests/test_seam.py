@@ -8,6 +8,7 @@ from jukebox_studio.seam import (
     JointReport,
     continue_from,
     joint_report,
+    levelled_as,
     matching_gain_db,
     replace_span,
     shift_samples,
@@ -200,3 +201,21 @@ def test_a_doubled_or_lost_sample_is_found(late: int) -> None:
     middle = slice(RATE_HZ, 2 * RATE_HZ)
     found = heard[RATE_HZ - late : 2 * RATE_HZ - late]
     assert shift_samples(mono[middle], found, 1_000) == late
+
+
+def test_a_span_is_as_loud_as_what_it_replaces_half_by_half() -> None:
+    """Music may grow softer inside a span: its joints are held to its own change of level."""
+    rng = np.random.default_rng(3)
+    clip = (0.2 * rng.standard_normal((12 * RATE_HZ, 2))).astype(np.float32)
+    clip[5 * RATE_HZ :] *= np.float32(0.3)
+    before, own, after = np.split(clip, [4 * RATE_HZ, 8 * RATE_HZ])
+    made = (0.07 * rng.standard_normal(12 * RATE_HZ)).astype(np.float32)
+    span = replace_span(before, made, after, RATE_HZ, own_span=own)
+    for tail, new, instead in ((before, span, own), (after[::-1], span[::-1], own[::-1])):
+        report = joint_report(tail, new, RATE_HZ, instead_of=instead)
+        assert report.loudness_change_lu is not None
+        assert abs(report.loudness_change_lu) <= 1.0
+    plain = joint_report(before, replace_span(before, made, after, RATE_HZ), RATE_HZ)
+    assert plain.loudness_change_lu is not None
+    silent = levelled_as(np.zeros_like(own), own, RATE_HZ)
+    assert np.array_equal(silent, own)
