@@ -41,8 +41,8 @@ _SILENT = 10 ** (_SILENCE_DB / 10)
 _LOUDNESS_AIM_LU = 0.8
 _STEP_FADE_SECONDS = 0.005
 MOST_TREBLE_GAIN_DB = 12.0
-MOST_SPAN_GAIN_DB = 12.0
-_LEVELLING_ROUNDS = 4
+MOST_SPAN_GAIN_DB = 18.0
+_LEVELLING_ROUNDS = 6
 _LEVEL_TOLERANCE_DB = 0.3
 # The first 30 ms are mostly the clip's own treble already, so what follows is led a little further.
 _TREBLE_LEAD = 1.2
@@ -202,7 +202,7 @@ def _treble_lack_db(report: JointReport) -> float:
 def levelled_as(
     own: Samples, made: Samples, rate_hz: int, offsets_db: _Floats | None = None
 ) -> Samples:
-    """`made` [T, C] as loud as `own` [T, C] in either half, by at most 12 dB, gliding between.
+    """`made` [T, C] as loud as `own` [T, C] in either half, by at most 18 dB, gliding between.
 
     offsets_db [2]: so much louder. Where a half of one of them is silent it is left as it is.
     """
