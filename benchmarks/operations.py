@@ -51,6 +51,7 @@ from jukebox_studio.training.losses import mel_filters
 
 KEEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
+BLEND_GUIDANCE = 4.0
 PARTS = ("limits", "keep", "blend", "vary", "relyric")
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -297,7 +298,7 @@ def blend(bench: Bench) -> dict[str, Any]:
     rows, found_json = [], {}
     for a, b, classifier in pairs:
         neutral = next(t for t in bench.held_out(sung=False) if t.artist not in (a, b))
-        clip = bench.clip(neutral, 30, 1.5)
+        clip = bench.clip(neutral, 30, 0.75)
         scores = []
         for share in BLENDS:
             parts = tuple(Part(n, w) for n, w in ((a, 1.0 - share), (b, share)) if w)
@@ -306,7 +307,7 @@ def blend(bench: Bench) -> dict[str, Any]:
                 clip=clip,
                 operation=Continue(6, "seconds"),
                 style=Style((StylePoint(0.0, parts),)),
-                guidance=Guidance(style=2.0),
+                guidance=Guidance(style=BLEND_GUIDANCE),
                 variants=bench.seeds,
                 seed=5,
                 sampling=Sampling(0.95),
