@@ -47,6 +47,7 @@ from jukebox_studio.tempo import SongTime
 from jukebox_studio.told import Told
 from jukebox_studio.training.alignment import Aligner, is_german
 from jukebox_studio.training.data import Track, read_table
+from jukebox_studio.training.extra import from_extra
 from jukebox_studio.training.losses import mel_filters
 
 KEEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -419,6 +420,32 @@ def relyric(bench: Bench) -> dict[str, Any]:
     return {"rows": rows}
 
 
+def draw(found: dict[str, Any], folder: Path) -> None:
+    """Keep and blend as pictures, of whichever parts were measured."""
+    plt = from_extra("matplotlib.pyplot", "Drawing the tables")
+    if rows := found.get("keep", {}).get("rows"):
+        keeps = [row[0] for row in rows]
+        figure, (shares, bits) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+        shares.plot(keeps, [row[1] for row in rows], marker="o", label="top")
+        shares.plot(keeps, [row[2] for row in rows], marker="o", label="bottom")
+        shares.set(xlabel="keep", ylabel="share of codes equal to the clip's")
+        bits.plot(keeps, [row[3] for row in rows], marker="o", label="kept")
+        bits.plot(keeps, [row[4] for row in rows], marker="o", label="copied at random")
+        bits.set(xlabel="keep", ylabel="bits a top code")
+        for axes in (shares, bits):
+            axes.legend()
+        figure.savefig(folder / "keep.png", dpi=80)
+        plt.close(figure)
+    if rows := found.get("blend", {}).get("rows"):
+        figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+        for name, _, *scores in rows:
+            axes.plot(BLENDS, scores, marker="o", label=name)
+        axes.set(xlabel="share of the second artist", ylabel="heard as the second artist")
+        axes.legend()
+        figure.savefig(folder / "blend.png", dpi=80)
+        plt.close(figure)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="starter")
@@ -437,6 +464,7 @@ def main() -> None:
     for part in options.part or PARTS:
         found[part] = globals()[part](bench)
         path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    draw(found, options.out)
 
 
 if __name__ == "__main__":
