@@ -1,14 +1,18 @@
 #!/bin/sh
-# Installs the system libraries that Python packages cannot bring along: PortAudio (playing),
-# libsndfile (audio files) and what Qt loads, its xcb platform included. Installs only what is
-# missing, and only as root with apt-get; anywhere else it says what is missing. Always succeeds:
-# continuing a clip needs none of them. Where CI is set, also the programs that only tests need.
+# Installs the system packages that Python packages cannot bring along. Only what is missing, and
+# only as root with apt-get; anywhere else it says what is missing. Always succeeds.
+#
+#   system-packages.sh         libraries: PortAudio (playing), libsndfile (audio files) and what Qt
+#                              loads, its xcb platform included; continuing a clip needs none of them
+#   system-packages.sh tests   programs that tests talk to: DAWs, a screen, sound servers, peers;
+#                              without them those tests are skipped, or fail where CI is set
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 
 [ "$(uname -s)" = Linux ] || exit 0 # elsewhere the Python packages bring their libraries
 
-# Debian's package, and the library that shows it is there, whoever installed it
+# Debian's package, and what shows that it is there, whoever installed it: a library by its name, a
+# file by its path, or else a program.
 libraries='libdbus-1-3:libdbus-1.so.3
 libegl1:libEGL.so.1
 libfontconfig1:libfontconfig.so.1
@@ -24,23 +28,42 @@ libxcb-keysyms1:libxcb-keysyms.so.1
 libxcb-render-util0:libxcb-render-util.so.0
 libxcb-shape0:libxcb-shape.so.0
 libxkbcommon-x11-0:libxkbcommon-x11.so.0'
+programs='ableton-link-utils:LinkHut
+ardour:ardour
+audacity:audacity
+imagemagick:import
+iproute2:ip
+jack-midi-clock:jack_midi_clock
+jackd2:jackd
+libasound2-plugins:/usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so
+liblo-tools:oscsend
+openbox:openbox
+pulseaudio:pulseaudio
+pulseaudio-utils:parec
+util-linux:unshare
+wmctrl:wmctrl
+x11-utils:xwininfo
+xdotool:xdotool
+xvfb:Xvfb'
 
-# What tests of CI talk to: Debian's package, and a file that shows it is there
-test_files='libasound2-plugins:/usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so
-pulseaudio:/usr/bin/pulseaudio
-pulseaudio-utils:/usr/bin/parec'
+if [ "${1-}" = tests ]; then
+    wanted=$programs what='Programs for some tests'
+else
+    wanted=$libraries what='Libraries for sound or the window'
+fi
+
+is_there() {
+    case $1 in
+        /*) ls $1 >/dev/null 2>&1 ;;
+        *.so.*) case $known in *"$1 "*) ;; *) false ;; esac ;;
+        *) command -v "$1" >/dev/null ;;
+    esac
+}
 
 missing_packages() {
-    present=$(ldconfig -p 2>/dev/null)
-    for entry in $libraries; do
-        case $present in
-            *"${entry#*:} "*) ;;
-            *) printf '%s ' "${entry%%:*}" ;;
-        esac
-    done
-    [ -n "${CI-}" ] || return 0
-    for entry in $test_files; do
-        ls ${entry#*:} >/dev/null 2>&1 || printf '%s ' "${entry%%:*}"
+    known=$(ldconfig -p 2>/dev/null)
+    printf '%s\n' "$wanted" | while IFS=: read -r package sign; do
+        is_there "$sign" || printf '%s ' "$package"
     done
 }
 
@@ -48,7 +71,7 @@ missing=$(missing_packages)
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing system libraries: $missing"
+    echo "Installing: $missing"
     log=$(mktemp)
     export DEBIAN_FRONTEND=noninteractive
     { apt-get -qq update && apt-get -qq install -y --no-install-recommends $missing; } \
@@ -56,5 +79,4 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     rm -f "$log"
     missing=$(missing_packages)
 fi
-[ -z "$missing" ] ||
-    echo "System libraries are missing for sound or the window; please install (Debian's names): $missing" >&2
+[ -z "$missing" ] || echo "$what are missing; please install (Debian's names): $missing" >&2
