@@ -8,6 +8,7 @@ of a plot at least 3 (WCAG 2.2, 1.4.3 and 1.4.11); the tests measure it. Spacing
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from string import Template
 from typing import Final
 
@@ -27,6 +28,8 @@ from PyQt6.QtWidgets import QApplication
 
 GRID_PX: Final = 4
 _PROPERTY: Final = "jukebox_theme"
+_IMAGES: Final = Path(__file__).parent / "images"
+"""For the style sheet, which takes pictures from files alone."""
 
 
 @dataclass(frozen=True)
@@ -360,6 +363,7 @@ QPushButton[primary="true"]:disabled {
     background: $raised; color: $text_off; border-color: $line;
 }
 QComboBox::drop-down { border: none; width: 20px; }
+QComboBox::down-arrow { image: url("$down"); width: 12px; height: 12px; }
 
 QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox {
     background: $field; border: 1px solid $line; border-radius: 4px; padding: 4px;
@@ -431,7 +435,8 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 
 
 def _sheet(theme: Theme) -> str:
-    return _SHEET.substitute(vars(theme))
+    down = (_IMAGES / f"down-{theme.name}.svg").as_posix()
+    return _SHEET.substitute(vars(theme), down=down)
 
 
 NO_PEN: Final = QPen(Qt.PenStyle.NoPen)

@@ -7,7 +7,7 @@ import re
 import pytest
 from PyQt6.QtCore import QSize
 from PyQt6.QtGui import QColor, QIcon, QPalette
-from PyQt6.QtWidgets import QApplication, QLabel
+from PyQt6.QtWidgets import QApplication, QComboBox, QLabel
 
 from ui import theme as module
 from ui.theme import DARK, ICON_NAMES, LIGHT, Theme, apply_theme, current_theme, icon
@@ -128,3 +128,18 @@ def test_small_text_keeps_to_the_system(qapp: QApplication) -> None:
     assert small.pointSizeF() == pytest.approx(font.pointSizeF() * 6 / 7)
     font.setPixelSize(21)
     assert module.small_font(font).pixelSize() == 18
+
+
+@BOTH
+def test_a_combo_box_shows_that_it_opens(qapp: QApplication, theme: Theme) -> None:
+    apply_theme(qapp, theme)
+    box = QComboBox()
+    box.resize(120, 28)
+    image = box.grab().toImage()
+    ground = QColor(theme.raised).name()
+    arrow = {
+        image.pixelColor(x, y).name()
+        for x in range(image.width() - 20, image.width() - 4)
+        for y in range(6, 22)
+    }
+    assert max(contrast(color, ground) for color in arrow) >= 3.0
