@@ -42,6 +42,7 @@ PRESET_VERSION = 1
 LARGEST_BYTES = 1_000_000
 MOST_NAME = 80
 SUFFIX = ".json"
+"""Files are `NAME.preset.json`; any JSON file may be opened as one."""
 
 Portion = Literal["operation", "style", "words", "sampling", "output"]
 PORTIONS: tuple[Portion, ...] = get_args(Portion)
@@ -257,9 +258,16 @@ def write_preset(preset: Preset, path: Path) -> None:
 
 
 def import_preset(path: Path, folder: Path) -> Preset:
-    """Somebody's preset, checked and copied; it gets another name where that one is taken."""
+    """Somebody's preset, checked and copied; it gets another name where that one is taken.
+
+    One that is there already stays as it is.
+    """
     preset = load_preset(path)
-    taken = {known.name for known in find_presets(folder)[0]}
+    there = find_presets(folder)[0]
+    for known in there:
+        if known.request == preset.request and known.name.startswith(preset.name):
+            return known
+    taken = {known.name for known in there}
     name, number = preset.name, 2
     while name in taken:
         name, number = f"{preset.name[: MOST_NAME - 8]} ({number})", number + 1

@@ -187,6 +187,8 @@ class PresetShelf(QObject):
     failed = pyqtSignal(str)
     """A sentence for people."""
     told = pyqtSignal(str)
+    opened = pyqtSignal(object)
+    """The Preset of a file that somebody opened: to be used."""
 
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -211,6 +213,16 @@ class PresetShelf(QObject):
 
     def import_file(self, path: Path) -> None:
         self._run(lambda: self._saved(import_preset(path, self.folder)))
+
+    def open_file(self, path: Path) -> None:
+        """As a double click on a file means it: on the shelf, and used at once."""
+
+        def take() -> str:
+            preset = import_preset(path, self.folder)
+            self.opened.emit(preset)
+            return self.tr("The preset {0} is used, and kept.").format(preset.name)
+
+        self._run(take)
 
     def export(self, preset: Preset, path: Path) -> None:
         def write() -> str:

@@ -51,6 +51,7 @@ from ui.audition import Audition
 from ui.background import Background
 from ui.daw_link import DawLink
 from ui.draft import ModelSummary, VariantInfo, draft_of
+from ui.draft_presets import SUFFIX, user_presets_folder
 from ui.first_start import FIRST_PROJECT, Tour, demo_clip, is_project, projects_folder, unused
 from ui.history import VariantHistory
 from ui.inbox import ClipInbox, dropped_paths
@@ -58,6 +59,7 @@ from ui.messages import MessageBar
 from ui.models_page import ModelsPage
 from ui.outbox import Outbox
 from ui.player import Player
+from ui.preset_menu import PresetShelf
 from ui.project import AUDIO_SUFFIXES, Project
 from ui.queue_panel import Done, QueuePanel
 from ui.request_panel import RequestPanel
@@ -88,6 +90,7 @@ class MainWindow(QMainWindow):
         daw: DawLink,
         *,
         log_path: Path | None = None,
+        presets_folder: Path | None = None,
     ) -> None:
         super().__init__()
         self.store, self.player, self.daw = store, player, daw
@@ -116,6 +119,7 @@ class MainWindow(QMainWindow):
         self.background.failed.connect(self._failed)
         self.audition = Audition(player, self)
         self.outbox = Outbox(daw, self)
+        self.presets = PresetShelf(presets_folder or user_presets_folder(), self)
         self._refreshing = QTimer(self)
         self._refreshing.setSingleShot(True)
         self._refreshing.timeout.connect(self._refresh)
@@ -410,6 +414,11 @@ class MainWindow(QMainWindow):
         self.store.changed.connect(self._settings_changed)
         self.store.failed.connect(self._failed)
 
+        self.presets.opened.connect(panel.use_preset)
+        self.presets.told.connect(self._told)
+        self.presets.failed.connect(self._failed)
+        self.presets.serve(panel.presets)
+
         daw = self.daw
         daw.clip_came.connect(self._daw_clip)
         daw.selected.connect(self._daw_selected)
@@ -551,7 +560,11 @@ class MainWindow(QMainWindow):
     # Clips ---------------------------------------------------------------------------------------
 
     def add_files(self, paths: Iterable[Path]) -> None:
+        """Audio becomes clips, and a preset is used."""
         for path in paths:
+            if path.suffix.lower() == SUFFIX and path.is_file():
+                self.presets.open_file(path)
+                continue
             self._with_project(partial(Project.add_file, path=path))
 
     def _ask_files(self) -> None:
@@ -1440,6 +1453,7 @@ class MainWindow(QMainWindow):
         )
         self.close_project()
         self.outbox.close()
+        self.presets.wait()
         self.background.close()
         self.daw.close()
         self.player.close()

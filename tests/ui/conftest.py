@@ -66,7 +66,14 @@ def window(
     store.change(
         projects_folder=str(tmp_path / "projects"), exports_folder=str(tmp_path / "exports")
     )
-    made = MainWindow(store, lambda: engine, player, daw, log_path=tmp_path / "log")  # type: ignore[arg-type]
+    made = MainWindow(
+        store,
+        lambda: engine,
+        player,  # type: ignore[arg-type]
+        daw,
+        log_path=tmp_path / "log",
+        presets_folder=tmp_path / "presets",
+    )
     made.model = model
     made.request_panel.set_models(["tiny"])
     made.request_panel.set_model(model)

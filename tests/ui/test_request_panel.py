@@ -26,7 +26,7 @@ from jukebox_studio.request import (
 )
 from jukebox_studio.style import Part, Style, StylePoint
 from ui.draft import SEEDS, Draft, VariantInfo
-from ui.draft_presets import Preset, find_presets, load_preset, preset_of
+from ui.draft_presets import Preset, find_presets, load_preset, preset_of, write_preset
 from ui.preset_menu import PresetShelf, SavePresetDialog
 from ui.request_panel import RequestPanel
 from ui.timeline_morph import Morph
@@ -474,6 +474,7 @@ def test_presets_are_saved_shared_and_deleted(
         submenu_action(panel, "&Share as a file", "Mine")()
     assert load_preset(shared).name == "Mine"
 
+    write_preset(replace(mine, request={"variants": 5}), shared)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(shared), ""))
     actions = {action.text(): action for action in panel.presets.actions_menu.actions()}
     with qtbot.waitSignal(shelf.presets_changed) as told:
