@@ -34,6 +34,7 @@ from PyQt6.QtWidgets import (
 )
 
 from jukebox_studio.session_records import HIGHEST_RATING, Variant
+from ui.panel_controls import icon_button, panel_head
 from ui.theme import GRID_PX, current_theme, icon, small_font
 
 NODE_ROLE = Qt.ItemDataRole.UserRole
@@ -277,20 +278,11 @@ class VariantHistory(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        head = QHBoxLayout()
-        head.setContentsMargins(3 * GRID_PX, GRID_PX, GRID_PX, GRID_PX)
-        title = QLabel(self.tr("Variants"))
-        title.setProperty("role", "title")
-        head.addWidget(title, 1)
-        self.hidden_button = QToolButton()
-        self.hidden_button.setAutoRaise(True)
+        shows = self.tr("Show hidden variants too")
+        self.hidden_button = icon_button("show", shows, shows)
         self.hidden_button.setCheckable(True)
-        self.hidden_button.setIcon(icon("show"))
-        self.hidden_button.setToolTip(self.tr("Show hidden variants too"))
-        self.hidden_button.setAccessibleName(self.tr("Show hidden variants too"))
         self.hidden_button.toggled.connect(self.show_hidden_changed)
-        head.addWidget(self.hidden_button)
-        column.addLayout(head)
+        column.addLayout(panel_head(self.tr("Variants"), self.hidden_button))
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search names, notes, styles"))
         self.search.setAccessibleName(self.tr("Search variants"))

@@ -37,6 +37,7 @@ from PyQt6.QtWidgets import (
 
 from jukebox_studio.session_records import SessionClip
 from jukebox_studio.tempo_detection import TempoGuess
+from ui.panel_controls import icon_button, panel_head
 from ui.theme import GRID_PX, current_theme, icon, small_font
 
 METERS = ("4/4", "3/4", "2/4", "6/8", "5/4", "7/8", "12/8")
@@ -220,19 +221,10 @@ class ClipInbox(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        head = QHBoxLayout()
-        head.setContentsMargins(3 * GRID_PX, GRID_PX, GRID_PX, GRID_PX)
-        title = QLabel(self.tr("Clips"))
-        title.setProperty("role", "title")
-        head.addWidget(title, 1)
-        self.add_button = QToolButton()
-        self.add_button.setAutoRaise(True)
-        self.add_button.setIcon(icon("add"))
-        self.add_button.setToolTip(self.tr("Add audio files"))
-        self.add_button.setAccessibleName(self.tr("Add audio files"))
+        adds = self.tr("Add audio files")
+        self.add_button = icon_button("add", adds, adds)
         self.add_button.clicked.connect(self.open_wanted)
-        head.addWidget(self.add_button)
-        column.addLayout(head)
+        column.addLayout(panel_head(self.tr("Clips"), self.add_button))
         self.list = QListView()
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setModel(self.model)

@@ -38,6 +38,18 @@ def icon_button(name: str, says: str, tip: str) -> QToolButton:
     return button
 
 
+def panel_head(title: str, *buttons: QToolButton) -> QHBoxLayout:
+    """The line at the top of a panel: what it is, and what can be done with all of it."""
+    head = QHBoxLayout()
+    head.setContentsMargins(3 * GRID_PX, GRID_PX, GRID_PX, GRID_PX)
+    label = QLabel(title)
+    label.setProperty("role", "title")
+    head.addWidget(label, 1)
+    for button in buttons:
+        head.addWidget(button)
+    return head
+
+
 def quiet_label(text: str = "", role: str = "dim") -> QLabel:
     """A line of its own that wraps; `role` as the theme's style sheet has it."""
     label = QLabel(text)
