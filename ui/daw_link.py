@@ -352,7 +352,9 @@ class DawLink(QObject):
         """
         if self.bridge is None or not self.peers:
             raise JukeboxError(
-                f"{self.sentence()} Start the script in your DAW, or drag the variant there."
+                self.tr(
+                    "{sentence} Start the script in your DAW, or drag the variant there."
+                ).format(sentence=self.sentence())
             )
         self._inserts += 1
         insert = f"insert-{self._inserts}"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import platformdirs
 
+from ui.words import translate
+
 LOG_BYTES = 1_000_000
 LOG_FILES = 3
 TOLD_LINES = 60
@@ -30,7 +32,9 @@ def start_log(path: Path) -> str:
             path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", errors="replace"
         )
     except OSError as error:
-        return f"There is no log: {path} cannot be written ({error.strerror or error})."
+        return translate("Diagnostics", "There is no log: {0} cannot be written ({1}).").format(
+            path, error.strerror or error
+        )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

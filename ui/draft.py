@@ -48,6 +48,7 @@ from jukebox_studio.request import (
 )
 from jukebox_studio.style import Style
 from jukebox_studio.tempo import nearest
+from ui.words import translate
 
 Kind = Literal["continue", "restyle", "relyric", "vary"]
 Unit = Literal["bars", "beats", "seconds"]
@@ -201,11 +202,19 @@ def request_of(
     `codes_path`: of the variant that the clip is, see `Request`.
     """
     if clip is None:
-        raise JukeboxError("There is no clip yet; send one from your DAW or drop a file here.")
+        raise JukeboxError(
+            translate("Draft", "There is no clip yet; send one from your DAW or drop a file here.")
+        )
     if model is None:
-        raise JukeboxError("No model is chosen; choose one, or import one on the models page.")
+        raise JukeboxError(
+            translate("Draft", "No model is chosen; choose one, or import one on the models page.")
+        )
     if draft.seed is None and draft.seed_locked:
-        raise JukeboxError("The seed is empty; type a whole number, or unlock it for a new one.")
+        raise JukeboxError(
+            translate(
+                "Draft", "The seed is empty; type a whole number, or unlock it for a new one."
+            )
+        )
     _check_words(draft, clip, model)
     operation = operation_of(draft, clip)
     _check_length(draft, clip, model)
@@ -270,9 +279,17 @@ def spans_of(draft: Draft, clip: Clip) -> list[Span]:
         else:
             found.append((first, last))
     if not found:
-        what = "sing again" if draft.kind == "relyric" else "make anew"
-        where = "lies outside the clip" if wanted else "is empty"
-        raise JukeboxError(f"The selection {where}; select what to {what} in the timeline.")
+        if wanted:
+            raise JukeboxError(
+                translate("Draft", "The selection lies outside the clip; select a part of it.")
+            )
+        raise JukeboxError(
+            translate("Draft", "Nothing is selected; select in the timeline what to sing again.")
+            if draft.kind == "relyric"
+            else translate(
+                "Draft", "Nothing is selected; select in the timeline what to make anew."
+            )
+        )
     return [Span(*pair) for pair in found]
 
 
@@ -280,15 +297,22 @@ def _check_words(draft: Draft, clip: Clip, model: ModelSummary) -> None:
     if draft.kind == "relyric":
         if not model.has_lyrics:
             raise JukeboxError(
-                f"{model.name} does not know words; choose a model that sings to sing new ones."
+                translate(
+                    "Draft", "{0} does not know words; choose a model that sings to sing new ones."
+                ).format(model.name)
             )
         if not (draft.lyrics or "").strip():
-            raise JukeboxError("There are no new words; type what is to be sung.")
+            raise JukeboxError(
+                translate("Draft", "There are no new words; type what is to be sung.")
+            )
     if draft.voice != "words":
         return
     if not draft.new_words.strip():
         raise JukeboxError(
-            "There are no new words; type what is to be sung, or choose that nobody sings."
+            translate(
+                "Draft",
+                "There are no new words; type what is to be sung, or choose that nobody sings.",
+            )
         )
     if not model.has_lyrics or model.version is None:
         return
@@ -296,8 +320,13 @@ def _check_words(draft: Draft, clip: Clip, model: ModelSummary) -> None:
     letters = len(clean_lyrics(draft.new_words, model.version))
     if letters > MOST_CHARACTERS_PER_SECOND * (end - start):
         raise JukeboxError(
-            f"{letters} letters in {end - start:.1f} s are more than anybody can sing; "
-            "shorten the words or select more music."
+            translate(
+                "Draft",
+                "%n letters in {seconds} s are more than anybody can sing; shorten the words or"
+                " select more music.",
+                "",
+                letters,
+            ).format(seconds=f"{end - start:.1f}")
         )
 
 
@@ -306,8 +335,11 @@ def _check_length(draft: Draft, clip: Clip, model: ModelSummary) -> None:
     longest = model.longest_seconds
     if longest is not None and end - start >= longest:
         raise JukeboxError(
-            f"The result would last {end - start:.0f} s; {model.name} knows songs up to "
-            f"{longest:g} s. Ask for less at a time."
+            translate(
+                "Draft",
+                "The result would last {asked} s; {model} knows songs up to {longest} s. Ask for"
+                " less at a time.",
+            ).format(asked=f"{end - start:.0f}", model=model.name, longest=f"{longest:g}")
         )
 
 
@@ -356,7 +388,11 @@ def draft_of(request: Request, *, seed_locked: bool = True) -> Draft:
             "spans_seconds": tuple(_times(clip, span) for span in operation.spans),
         }
     else:
-        raise JukeboxError("An upsampling has no settings of its own; choose what it came from.")
+        raise JukeboxError(
+            translate(
+                "Draft", "An upsampling has no settings of its own; choose what it came from."
+            )
+        )
     place = request.place
     return Draft(
         **values,  # type: ignore[arg-type]
@@ -395,23 +431,42 @@ def outcome(draft: Draft, clip: Clip) -> str:
     if draft.kind == "continue":
         samples, note = continue_samples(clip, Continue(draft.length, draft.unit))
         end = Fraction(clip.end_position(rate) + samples, rate)
-        unit = draft.unit.removesuffix("s") if draft.length == 1 else draft.unit
-        asked = f"{draft.length:g} {unit}"
-        long = f"{samples / rate:.2f} s"
+        asked, long = asked_length(draft.length, draft.unit), f"{samples / rate:.2f} s"
         said = long if draft.unit == "seconds" else f"{asked} = {long}"
         if note:
-            said = f"{asked} and the rest of the begun bar = {long}"
-        return f"{said}, ends on {_place(clip, end)}"
+            said = translate("Draft", "{asked} and the rest of the begun bar = {seconds}").format(
+                asked=asked, seconds=long
+            )
+        return translate("Draft", "{length}, ends on {place}").format(
+            length=said, place=_place(clip, end)
+        )
     whole = f"{clip_result_samples(clip) / rate:.2f} s"
     if draft.kind == "restyle":
         first, last = _place(clip, clip.start_seconds), _place(clip, clip.end_seconds)
-        return f"The whole clip again: {whole}, {first} to {last}"
+        return translate("Draft", "The whole clip again: {length}, {first} to {last}").format(
+            length=whole, first=first, last=last
+        )
     spans = spans_of(draft, clip)
     made = sum(s.end_samples - s.start_samples for s in spans) / clip.rate_hz
     times = [_exact_times(clip, span) for span in spans]
-    where = ", ".join(f"{_place(clip, a)} to {_place(clip, b)}" for a, b in times)
-    done = "sung again" if draft.kind == "relyric" else "made anew"
-    return f"{made:.2f} s of {whole} {done}: {where}"
+    where = ", ".join(
+        translate("Draft", "{0} to {1}").format(_place(clip, a), _place(clip, b)) for a, b in times
+    )
+    if draft.kind == "relyric":
+        said = translate("Draft", "{made} s of {whole} sung again: {where}")
+    else:
+        said = translate("Draft", "{made} s of {whole} made anew: {where}")
+    return said.format(made=f"{made:.2f}", whole=whole, where=where)
+
+
+def asked_length(length: float, unit: Unit) -> str:
+    """Such as "1 bar", "2.5 bars"."""
+    one, more = {
+        "bars": (translate("Draft", "1 bar"), translate("Draft", "{0} bars")),
+        "beats": (translate("Draft", "1 beat"), translate("Draft", "{0} beats")),
+        "seconds": (translate("Draft", "1 second"), translate("Draft", "{0} seconds")),
+    }[unit]
+    return one if length == 1 else more.format(f"{length:g}")
 
 
 def _exact_times(clip: Clip, span: Span) -> tuple[Fraction, Fraction]:
@@ -427,30 +482,50 @@ def _place(clip: Clip, seconds: Fraction) -> str:
     sample = nearest(seconds * rate)
     line = clip.song.bar_line_from(sample, rate, slack_samples=2)
     if abs(clip.song.sample_at(line, rate) - sample) <= 2:
-        return f"bar {clip.song.bar_beat_at(line).bar}"
+        return translate("Draft", "bar {0}").format(clip.song.bar_beat_at(line).bar)
     place = clip.song.bar_beat_at(clip.song.tempo.beat_at(seconds))
-    return f"bar {place.bar}, beat {float(place.beat):.2f}".rstrip("0").rstrip(".")
+    beat = f"{float(place.beat):.2f}".rstrip("0").rstrip(".")
+    return translate("Draft", "bar {0}, beat {1}").format(place.bar, beat)
 
 
 def remarks(draft: Draft, model: ModelSummary) -> list[str]:
     """What people should know of a request that can be made all the same."""
     found = []
     if draft.kind == "restyle" and not (draft.style.artist_names or draft.style.genre_names):
-        found.append("No artist or genre is chosen: the model picks a style of its own.")
+        found.append(
+            translate("Draft", "No artist or genre is chosen: the model picks a style of its own.")
+        )
     if model.version is not None:
         artists, genres = unlisted(draft.style, model)
         if names := [*artists, *genres]:
-            found.append(f"{model.name} does not know {', '.join(names)}: `unknown` is used.")
+            found.append(
+                translate("Draft", "{0} does not know {1}: `unknown` is used.").format(
+                    model.name, ", ".join(names)
+                )
+            )
     elif draft.style.artist_names or draft.style.genre_names:
-        found.append(f"{model.name} knows no artists and genres: the style is left out.")
+        found.append(
+            translate("Draft", "{0} knows no artists and genres: the style is left out.").format(
+                model.name
+            )
+        )
     if draft.voice == "words" and not model.has_lyrics:
-        found.append(f"{model.name} does not know words: they are left out.")
+        found.append(
+            translate("Draft", "{0} does not know words: they are left out.").format(model.name)
+        )
     if draft.guidance.lyrics and not model.has_lyrics:
-        found.append(f"{model.name} does not know words, so guiding towards them does nothing.")
+        found.append(
+            translate(
+                "Draft", "{0} does not know words, so guiding towards them does nothing."
+            ).format(model.name)
+        )
     if model.guidance_is_contrast and (draft.guidance.style or draft.guidance.lyrics):
         found.append(
-            f"{model.name} was not trained with labels left out: guidance is a contrast there, "
-            "and nobody has shown what it is worth."
+            translate(
+                "Draft",
+                "{0} was not trained with labels left out: guidance is a contrast there, and"
+                " nobody has shown what it is worth.",
+            ).format(model.name)
         )
     return found
 

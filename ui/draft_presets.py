@@ -37,6 +37,7 @@ from jukebox_studio.request import (
 )
 from jukebox_studio.style import Style
 from ui.draft import KINDS, Draft, Unit
+from ui.words import translate
 
 PRESET_VERSION = 1
 LARGEST_BYTES = 1_000_000
@@ -95,7 +96,9 @@ class Preset:
 
     def __post_init__(self) -> None:
         if not self.name.strip() or len(self.name) > MOST_NAME:
-            raise JukeboxError(f"A preset needs a name of 1 to {MOST_NAME} letters.")
+            raise JukeboxError(
+                translate("Presets", "A preset needs a name of 1 to {0} letters.").format(MOST_NAME)
+            )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -143,7 +146,7 @@ def _operation_json(draft: Draft) -> dict[str, Any]:
 
 def filled(draft: Draft, preset: Preset) -> Draft:
     """The draft with what the preset says in place of what it said. JukeboxError names a fault."""
-    what = f"The preset {preset.name!r} cannot be used"
+    what = translate("Presets", "The preset “{0}” cannot be used").format(preset.name)
     changes: dict[str, Any] = {}
     for key, value in preset.request.items():
         if key == "operation":
@@ -151,7 +154,11 @@ def filled(draft: Draft, preset: Preset) -> Draft:
         elif key in _KINDS:
             changes[key] = checked(_KINDS[key], value, f"{what}: {key}")
         else:
-            raise JukeboxError(f"{what}: a preset has no {key!r}; it belongs to one clip.")
+            raise JukeboxError(
+                translate("Presets", "{0}: a preset has no “{1}”; it belongs to one clip.").format(
+                    what, key
+                )
+            )
     if "lyrics" in changes:
         lyrics = changes.pop("lyrics")
         changes["voice"] = "open" if lyrics is None else "words" if lyrics else "none"
@@ -168,10 +175,16 @@ def filled(draft: Draft, preset: Preset) -> Draft:
 def _operation_changes(value: Any, what: str) -> dict[str, Any]:
     kind = value.get("kind") if isinstance(value, dict) else None
     if not isinstance(value, dict) or kind not in KINDS:
-        raise JukeboxError(f"{what}: there is no operation {kind!r}.")
+        raise JukeboxError(
+            translate("Presets", "{0}: there is no operation “{1}”.").format(what, kind)
+        )
     said = {key: part for key, part in value.items() if key != "kind"}
     if wrong := sorted(said.keys() - _OPERATION_FIELDS[kind]):
-        raise JukeboxError(f"{what}: {kind} takes no {wrong[0]!r} from a preset.")
+        raise JukeboxError(
+            translate("Presets", "{0}: {1} takes no “{2}” from a preset.").format(
+                what, kind, wrong[0]
+            )
+        )
     values = {k: checked(_OPERATION_KINDS[k], v, f"{what}: {k}") for k, v in said.items()}
     # The operations know their own limits.
     if kind == "continue":
@@ -187,7 +200,11 @@ def _operation_changes(value: Any, what: str) -> dict[str, Any]:
 
 def _check_range(what: str, key: str, value: float, lowest: float, highest: float) -> None:
     if not lowest <= value <= highest:
-        raise JukeboxError(f"{what}: {key} goes from {lowest:g} to {highest:g}, not {value:g}.")
+        raise JukeboxError(
+            translate("Presets", "{0}: {1} goes from {2} to {3}, not {4}.").format(
+                what, key, f"{lowest:g}", f"{highest:g}", f"{value:g}"
+            )
+        )
 
 
 # Files -------------------------------------------------------------------------------------------
@@ -205,20 +222,36 @@ def load_preset(path: Path, *, is_shipped: bool = False) -> Preset:
     """The preset in a file, checked whole. JukeboxError names the file and what is wrong."""
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            raise JukeboxError(f"{path} is too large for a preset; choose another file.")
+            raise JukeboxError(
+                translate("Presets", "{0} is too large for a preset; choose another file.").format(
+                    path
+                )
+            )
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise JukeboxError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise JukeboxError(
+            translate("Presets", "{0} cannot be read: {1}.").format(path, error.strerror or error)
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise JukeboxError(f"{path} is not a preset: it is not JSON text.") from error
+        raise JukeboxError(
+            translate("Presets", "{0} is not a preset: it is not JSON text.").format(path)
+        ) from error
     version = data.get("preset") if isinstance(data, dict) else None
     if version != PRESET_VERSION:
         if isinstance(version, int) and version > PRESET_VERSION:
-            raise JukeboxError(f"{path} was made by a newer version; update Jukebox Studio.")
-        raise JukeboxError(f"{path} is not a preset of Jukebox Studio.")
+            raise JukeboxError(
+                translate(
+                    "Presets", "{0} was made by a newer version; update Jukebox Studio."
+                ).format(path)
+            )
+        raise JukeboxError(
+            translate("Presets", "{0} is not a preset of Jukebox Studio.").format(path)
+        )
     name, description, request = (data.get(key) for key in ("name", "description", "request"))
     if not (isinstance(name, str) and isinstance(request, dict)):
-        raise JukeboxError(f"{path} is not a preset: it needs a name and a request.")
+        raise JukeboxError(
+            translate("Presets", "{0} is not a preset: it needs a name and a request.").format(path)
+        )
     said = description if isinstance(description, str) else ""
     preset = Preset(name, said, request, path, is_shipped)
     filled(Draft(), preset)
@@ -246,7 +279,9 @@ def save_preset(preset: Preset, folder: Path) -> Preset:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise JukeboxError(f"{folder} cannot be made: {error.strerror or error}.") from error
+        raise JukeboxError(
+            translate("Presets", "{0} cannot be made: {1}.").format(folder, error.strerror or error)
+        ) from error
     write_preset(preset, path)
     return replace(preset, path=path, is_shipped=False)
 
@@ -276,12 +311,16 @@ def import_preset(path: Path, folder: Path) -> Preset:
 
 def delete_preset(preset: Preset) -> None:
     if preset.is_shipped or preset.path is None:
-        raise JukeboxError(f"{preset.name} ships with the program and stays.")
+        raise JukeboxError(
+            translate("Presets", "{0} ships with the program and stays.").format(preset.name)
+        )
     try:
         preset.path.unlink(missing_ok=True)
     except OSError as error:
         raise JukeboxError(
-            f"{preset.path} cannot be deleted: {error.strerror or error}."
+            translate("Presets", "{0} cannot be deleted: {1}.").format(
+                preset.path, error.strerror or error
+            )
         ) from error
 
 

@@ -39,6 +39,7 @@ from jukebox_studio.session_records import SessionClip
 from jukebox_studio.tempo_detection import TempoGuess
 from ui.panel_controls import icon_button, panel_head
 from ui.theme import GRID_PX, current_theme, icon, small_font
+from ui.words import tempo_guess_said
 
 METERS = ("4/4", "3/4", "2/4", "6/8", "5/4", "7/8", "12/8")
 CLIP_ROLE = Qt.ItemDataRole.UserRole
@@ -349,7 +350,7 @@ class ClipInbox(QWidget):
             widget.setStatusTip("" if row.is_steady else self.tr("The DAW's tempo map counts."))
         guess = self._guesses.get(clip_id)
         self.doubt_row.setVisible(guess is not None)
-        self.doubt.setText(guess.sentence() if guess else "")
+        self.doubt.setText(tempo_guess_said(guess) if guess else "")
         self._is_filling = False
 
     def _said(self) -> None:

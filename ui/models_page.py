@@ -28,6 +28,7 @@ from jukebox_studio.bundle import Found, Manifest, user_models_folder
 from jukebox_studio.licences import Licence
 from jukebox_studio.memory import plan, size_text
 from ui.theme import GRID_PX, icon
+from ui.words import translate
 
 IMPORT = (sys.executable, "-c", "from jukebox_studio.cli import main; main()", "models", "import")
 VARIANTS_PLANNED = 3
@@ -36,21 +37,25 @@ VARIANTS_PLANNED = 3
 def may_i_release(licence: Licence) -> str:
     """The plain answer, and what to say with the music."""
     if licence.commercial_use:
-        answer = "Yes, commercially too."
+        answer = translate("Models", "Yes, commercially too.")
         if "SA" in licence.name.split("-"):
             # Of the weights; whether their music is an adaptation of them is not settled.
-            answer += (
-                f" The model itself is under {licence.name}: whoever passes the model on does so"
-                " under the same licence. A clip that you start from has a licence of its own,"
-                " which counts for what continues it."
-            )
+            answer += " " + translate(
+                "Models",
+                "The model itself is under {licence}: whoever passes the model on does so under"
+                " the same licence. A clip that you start from has a licence of its own, which"
+                " counts for what continues it.",
+            ).format(licence=licence.name)
     else:
-        answer = (
+        answer = translate(
+            "Models",
             "Yes, but not commercially: neither the model nor what it makes may be sold or used"
-            " in something that is."
+            " in something that is.",
         )
-    say = f" You must say: “{licence.disclosure}”" if licence.disclosure else ""
-    return f"{answer}{say}"
+    if not licence.disclosure:
+        return answer
+    say = translate("Models", "You must say: “{words}”").format(words=licence.disclosure)
+    return f"{answer} {say}"
 
 
 def described(manifest: Manifest) -> list[tuple[str, str]]:
@@ -58,18 +63,31 @@ def described(manifest: Manifest) -> list[tuple[str, str]]:
     top = manifest.priors.get(max(manifest.priors, default=0))
     knows = []
     if top and top.labels:
-        knows.append("artists and genres")
+        knows.append(translate("Models", "artists and genres"))
     if top and top.lyrics:
-        knows.append("lyrics: it sings")
+        knows.append(translate("Models", "lyrics: it sings"))
     size = sum(entry.size_bytes for entry in manifest.files.values())
     needs = plan(manifest, "float32")
     memory = size_text(needs.one_level_bytes(VARIANTS_PLANNED))
     return [
-        ("What it knows", ", ".join(knows) or "music alone: no artists, no words"),
-        ("Sound", f"{manifest.sample_rate_hz:,} samples a second, {manifest.levels} levels"),
-        ("On disk", size_text(size)),
-        ("In memory", f"{memory} for {VARIANTS_PLANNED} variants, and what a step computes"),
-        ("Made of", "\n".join(manifest.attribution)),
+        (
+            translate("Models", "What it knows"),
+            ", ".join(knows) or translate("Models", "music alone: no artists, no words"),
+        ),
+        (
+            translate("Models", "Sound"),
+            translate("Models", "{rate} samples a second, {levels} levels").format(
+                rate=f"{manifest.sample_rate_hz:,}", levels=manifest.levels
+            ),
+        ),
+        (translate("Models", "On disk"), size_text(size)),
+        (
+            translate("Models", "In memory"),
+            translate("Models", "{memory} for {n} variants, and what a step computes").format(
+                memory=memory, n=VARIANTS_PLANNED
+            ),
+        ),
+        (translate("Models", "Made of"), "\n".join(manifest.attribution)),
     ]
 
 
@@ -218,7 +236,7 @@ class ModelsPage(QDialog):
             column.addWidget(self.accept_box)
             self.use.setEnabled(self.accept_box.isChecked())
         column.addSpacing(2 * GRID_PX)
-        for heading, text in [*described(manifest), ("Where", str(folder))]:
+        for heading, text in [*described(manifest), (translate("Models", "Where"), str(folder))]:
             column.addWidget(self._label(heading, "dim"))
             column.addWidget(self._label(text))
 

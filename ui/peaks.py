@@ -20,6 +20,7 @@ import numpy.typing as npt
 from PyQt6.QtCore import QCoreApplication, QObject, pyqtSignal
 
 from jukebox_studio.errors import JukeboxError
+from ui.words import translate
 
 BLOCK_SAMPLES: Final = 64
 """Of the finest level: about one at the highest zoom, a millisecond and a half at 44.1 kHz."""
@@ -133,8 +134,11 @@ def read_peaks(path: Path) -> Iterator[Peaks]:
                     yield _pyramid(info.rate_hz, read_samples, lowest, highest)
     except (soundfile.SoundFileError, RuntimeError, ValueError, OSError) as error:
         raise JukeboxError(
-            f"{path} is damaged: it cannot be decoded to its end ({error}). "
-            "Export it again from where it came."
+            translate(
+                "Timeline",
+                "{0} is damaged: it cannot be decoded to its end ({1}). Export it again from where"
+                " it came.",
+            ).format(path, error)
         ) from error
     yield _pyramid(info.rate_hz, read_samples, lowest, highest)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jukebox_studio.errors import JukeboxError
+from ui.words import translate
 
 USUAL_LATENCY_SECONDS = 0.05
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 384_000
@@ -38,17 +39,21 @@ class PlaybackSettings:
     def __post_init__(self) -> None:
         if self.rate_hz is not None and not LOWEST_RATE_HZ <= self.rate_hz <= HIGHEST_RATE_HZ:
             raise JukeboxError(
-                f"A device cannot play {self.rate_hz:,} samples per second; "
-                f"choose {LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,}."
+                translate(
+                    "Playback", "A device cannot play {0} samples per second; choose {1} to {2}."
+                ).format(f"{self.rate_hz:,}", f"{LOWEST_RATE_HZ:,}", f"{HIGHEST_RATE_HZ:,}")
             )
         if not 0.001 <= self.latency_seconds <= 2:
             raise JukeboxError(
-                f"A latency of {1000 * self.latency_seconds:g} ms cannot be had; "
-                "choose 1 to 2,000 ms."
+                translate(
+                    "Playback", "A latency of {0} ms cannot be had; choose 1 to 2,000 ms."
+                ).format(f"{1000 * self.latency_seconds:g}")
             )
         if self.block_samples is not None and not 16 <= self.block_samples <= 65_536:
             raise JukeboxError(
-                f"A buffer of {self.block_samples:,} samples cannot be had; choose 16 to 65,536."
+                translate(
+                    "Playback", "A buffer of {0} samples cannot be had; choose 16 to 65,536."
+                ).format(f"{self.block_samples:,}")
             )
 
 

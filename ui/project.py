@@ -52,7 +52,9 @@ from jukebox_studio.style import format_blend
 from jukebox_studio.tempo import SongTime, checked_tempo
 from jukebox_studio.tempo_detection import TempoGuess, detect_tempo_of_file
 from ui.background import Background
+from ui.draft import asked_length
 from ui.shared import SOURCE_LANE, Lane, variant_lane_id
+from ui.words import change_name, operation_name, tempo_guess_said, translate
 
 TEMPO_LISTEN_SECONDS = 90
 """Of a new clip, from its start."""
@@ -135,7 +137,7 @@ def _queue_job(job: SessionJob) -> Job:
 
 def job_title(job: SessionJob) -> str:
     """Such as "Continue · 8 bars · Ada"."""
-    parts = (job.operation.capitalize(), job.length_said, job.styles)
+    parts = (operation_name(job.operation), job.length_said, job.styles)
     return " · ".join(part for part in parts if part)
 
 
@@ -245,24 +247,32 @@ def look_at(path: Path) -> Looked:
     The tempo in the file's name counts ("loop-120bpm.wav"), else it is listened for.
     """
     if path.is_dir():
-        raise JukeboxError(f"{path.name} is a folder; drop the audio files in it.")
+        raise JukeboxError(
+            translate("Project", "{0} is a folder; drop the audio files in it.").format(path.name)
+        )
     if not path.exists():
         raise JukeboxError(
-            f"{path} is not there any more. Connect its drive, or choose another file."
+            translate(
+                "Project",
+                "{0} is not there any more. Connect its drive, or choose another file.",
+            ).format(path)
         )
     info = audio.inspect(path)
     named = _TEMPO_IN_NAME.search(path.stem)
     guess = None
     if named and 20 <= float(named[1]) <= 400:
-        tempo_bpm, said = float(named[1]), f"{float(named[1]):g} BPM, as the file's name says."
+        tempo_bpm = float(named[1])
+        said = translate("Project", "{0} BPM, as the file's name says.").format(f"{tempo_bpm:g}")
     else:
         most = min(info.length_samples, TEMPO_LISTEN_SECONDS * info.rate_hz)
         guess = detect_tempo_of_file(path, length_samples=most)
         if guess is None:
             tempo_bpm = UNKNOWN_TEMPO_BPM
-            said = f"No beat was heard, so {tempo_bpm:g} BPM was taken; say what it is."
+            said = translate(
+                "Project", "No beat was heard, so {0} BPM was taken; say what it is."
+            ).format(f"{tempo_bpm:g}")
         else:
-            tempo_bpm, said = round(guess.tempo_bpm, 2), guess.sentence()
+            tempo_bpm, said = round(guess.tempo_bpm, 2), tempo_guess_said(guess)
     clip = Clip.from_file(path.resolve(), SongTime.steady(checked_tempo(tempo_bpm)))
     return Looked(clip, guess, said)
 
@@ -459,7 +469,7 @@ class Project(QObject):
         self._follow_order()
         self.clips_changed.emit()
         self.variants_changed.emit()
-        self.told.emit(sentence.format(what=change.label))
+        self.told.emit(sentence.format(what=change_name(change.label)))
 
     # Rendering
 
@@ -496,7 +506,11 @@ class Project(QObject):
         """A preview in full quality, by the model that made it."""
         variant = self.session.variant(variant_id)
         if variant.state == "full":
-            raise JukeboxError(f"{self.variant_name(variant)} has its full quality already.")
+            raise JukeboxError(
+                self.tr("{name} has its full quality already.").format(
+                    name=self.variant_name(variant)
+                )
+            )
         made_by = self.session.job(variant.job_id)
         asked = request_from_json(made_by.request)
         request = replace(
@@ -829,7 +843,9 @@ def rendered_again(
         a, b = (round((t - start_seconds) * variant.rate_hz) for t in between_seconds)
         first, last = max(0, a), min(last, b)
         if last <= first:
-            raise JukeboxError("The selection lies beside this variant; select a part of it.")
+            raise JukeboxError(
+                translate("Project", "The selection lies beside this variant; select a part of it.")
+            )
         named = f"{first / variant.rate_hz:.2f}-{last / variant.rate_hz:.2f} s"
         stem += f"-{first}-{last}"
     path = variant.audio_path.with_name(stem + suffix)
@@ -857,8 +873,7 @@ def length_said(request: Request) -> str:
     """Such as "8 bars", or how long the clip is."""
     operation = request.operation
     if isinstance(operation, Continue):
-        unit = operation.unit[:-1] if operation.length == 1 else operation.unit
-        return f"{operation.length:g} {unit}"
+        return asked_length(operation.length, operation.unit)
     seconds = request.clip.length_samples / request.clip.rate_hz
     return f"{seconds:.1f} s"
 

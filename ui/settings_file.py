@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
+from ui.words import translate
 
 MOST_RECENT = 12
 _log = logging.getLogger(__name__)
@@ -95,12 +96,15 @@ def write_settings(path: Path, settings: Settings) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise JukeboxError(
-            f"The settings could not be kept: {path.parent} cannot be made "
-            f"({error.strerror or error})."
+            translate(
+                "Settings", "The settings could not be kept: {0} cannot be made ({1})."
+            ).format(path.parent, error.strerror or error)
         ) from error
     data: dict[str, Any] = _SETTINGS.dump_python(settings, mode="json")
     write_atomically(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _not_read(path: Path, why: object) -> str:
-    return f"Some settings in {path} could not be read ({why}), so the usual ones count."
+    return translate(
+        "Settings", "Some settings in {0} could not be read ({1}), so the usual ones count."
+    ).format(path, why)

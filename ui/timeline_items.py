@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PyQt6.QtCore import QCoreApplication, QLineF, QPointF, QRect, QRectF, Qt
+from PyQt6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PyQt6.QtGui import (
     QBrush,
     QColor,
@@ -33,6 +33,7 @@ from ui.shared import Lane
 from ui.theme import NO_PEN, Theme, brush, pen, small_font, with_alpha
 from ui.timeline_grid import Change, Grid, GridLine
 from ui.timeline_morph import Morph
+from ui.words import translate
 
 Words = tuple[tuple[str, float, float], ...]
 
@@ -43,10 +44,6 @@ _MOST_TILE_BYTES: Final = 96 * 2**20
 # The body of a sound is narrower than how far its blocks reach.
 _BODY: Final = 0.6
 _STEPS: Final = 16
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("Timeline", text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,7 +337,7 @@ def paint_pre_roll(
     painter.fillRect(band, brush(look.theme.accent, 0.14))
     painter.setPen(pen(look.theme.accent, 1.0, 0.8, dashed=True))
     painter.drawLine(QLineF(_crisp(left), band.top(), _crisp(left), band.bottom()))
-    text = _tr("pre-roll")
+    text = translate("Timeline", "pre-roll")
     seen = band.intersected(ruler)
     painter.setFont(look.small)
     if look.small_text.horizontalAdvance(text) + 8 <= seen.width():
@@ -447,7 +444,7 @@ def paint_header(painter: QPainter, look: Look, area: QRectF, lane: Lane, state:
         painter.setPen(QColor(theme.text_dim))
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, stars)
         second.setLeft(second.left() + look.small_text.horizontalAdvance(stars) + 8)
-    told = _tr("preview") if lane.is_preview else ""
+    told = translate("Timeline", "preview") if lane.is_preview else ""
     if told and look.small_text.horizontalAdvance(told) <= second.width():
         painter.setPen(QColor(theme.warning))
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, told)
@@ -516,7 +513,7 @@ def paint_lane(
             colors = (colors[1], colors[1])
         tiles.paint(painter, peaks, axis, lane.start_seconds, gain, sound, exposed, colors)
     elif lane.known_seconds > 0:
-        text = error or _tr("Reading…")
+        text = error or translate("Timeline", "Reading…")
         seen = QRectF(start_x, wave.top(), known_x - start_x, wave.height()).intersected(area)
         _paint_sentence(painter, look, seen, text, theme.error if error else theme.text_dim)
     if known_x < end_x - 1:
@@ -565,11 +562,11 @@ def _paint_known_mark(
     painter.drawLine(QLineF(x, wave.top() + 1, x, wave.bottom()))
     place = str(grid.place(lane.start_seconds + lane.known_seconds))
     if lane.known_seconds <= 0:
-        text = _tr("waiting")
+        text = translate("Timeline", "waiting")
     elif lane.is_preview:
-        text = _tr("preview to {0}").format(place)
+        text = translate("Timeline", "preview to {0}").format(place)
     else:
-        text = _tr("upsampled to {0}").format(place)
+        text = translate("Timeline", "upsampled to {0}").format(place)
     width = look.small_text.horizontalAdvance(text) + 12
     height = look.small_text.height() + 2
     left = x + (8 if lane.known_seconds <= 0 else 0)  # beside the seam that is there
@@ -748,7 +745,7 @@ def paint_morph_header(painter: QPainter, look: Look, area: QRectF, morph: Morph
         painter.drawText(
             line,
             Qt.AlignmentFlag.AlignVCenter,
-            _tr("and {0} more").format(len(morph.names) - len(names)),
+            translate("Timeline", "and {0} more").format(len(morph.names) - len(names)),
         )
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
@@ -806,7 +803,7 @@ def _paint_share(
     """The share at a breakpoint in words, beside it."""
     share = morph.shares_at(morph.points[index].at_seconds)[0]
     name = look.small_text.elidedText(morph.names[0], Qt.TextElideMode.ElideRight, 120)
-    text = _tr("{0} {1} %").format(name, round(100 * share))
+    text = translate("Timeline", "{0} {1} %").format(name, round(100 * share))
     middle = morph_point_at(morph, index, area, axis)
     width, height = look.small_text.horizontalAdvance(text) + 12, look.small_text.height() + 2
     left = middle.x() + 10 if middle.x() + 10 + width < area.right() else middle.x() - 10 - width

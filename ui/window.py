@@ -70,6 +70,7 @@ from ui.theme import GRID_PX, THEMES, apply_theme, icon
 from ui.timeline import TimelineView
 from ui.timeline_grid import Snap
 from ui.transport_bar import TransportBar
+from ui.words import change_name, operation_name
 
 SEARCH_MILLISECONDS = 150
 NAME = "Jukebox Studio"
@@ -232,7 +233,12 @@ class MainWindow(QMainWindow):
         self.snap.activated.connect(self._snap_chosen)
         self.pre_roll = QComboBox()
         for bars in PRE_ROLLS_BARS:
-            text = self.tr("Pre-roll {n} bar").format(n=bars) if bars else self.tr("No pre-roll")
+            if bars == 0:
+                text = self.tr("No pre-roll")
+            elif bars == 1:
+                text = self.tr("Pre-roll 1 bar")
+            else:
+                text = self.tr("Pre-roll %n bars", "", bars)
             self.pre_roll.addItem(text, bars)
         self.pre_roll.setAccessibleName(self.tr("Pre-roll"))
         self.pre_roll.activated.connect(lambda: self._show_pre_roll())
@@ -675,22 +681,13 @@ class MainWindow(QMainWindow):
         self.inbox.model.set_count(self.clip_id, len(variants))
         for job_id in {v.job_id for v in shown} - set(self._lines):
             job = session.job(job_id)
-            parts = (self._operation_name(job.operation), job.length_said, job.styles)
+            parts = (operation_name(job.operation), job.length_said, job.styles)
             self._lines[job_id] = "  ·  ".join(part for part in parts if part)
         names = {v.id: self.project.variant_name(v) for v in shown}
         heard = [v for v in variants if not v.hidden]
         keys = {v.id: number for number, v in enumerate(heard[:9], 1)}
         self.history.set_variants(shown, self._lines, names, keys)
         self._show_lanes()
-
-    def _operation_name(self, operation: str) -> str:
-        return {
-            "continue": self.tr("Continue"),
-            "restyle": self.tr("Restyle"),
-            "relyric": self.tr("Re-sing"),
-            "vary": self.tr("Vary"),
-            "upsample": self.tr("Upsample"),
-        }.get(operation, operation)
 
     def _show_lanes(self) -> None:
         if self.project is None or self.clip_id is None:
@@ -736,7 +733,7 @@ class MainWindow(QMainWindow):
         for id, change in (("undo", session.undoable), ("redo", session.redoable)):
             action = self.shortcuts.actions[id]
             name = self.tr("Undo") if id == "undo" else self.tr("Redo")
-            action.setText(f"{name}: {change.label}" if change else name)
+            action.setText(f"{name}: {change_name(change.label)}" if change else name)
             action.setEnabled(change is not None)
             button = self.undo_button if id == "undo" else self.redo_button
             button.setEnabled(change is not None)

@@ -102,7 +102,7 @@ def test_singing_again_needs_a_selection_and_words(qtbot: QtBot, panel: RequestP
     assert panel.problem.isVisible()
     assert "There are no new words" in panel.problem.text()
     qtbot.keyClicks(panel.lyrics.new, "new words")
-    qtbot.waitUntil(lambda: "The selection is empty" in panel.problem.text())
+    qtbot.waitUntil(lambda: "Nothing is selected" in panel.problem.text())
     panel.set_selection(6.0, 8.0)
     assert not panel.problem.isVisible()
     assert panel.generate.isEnabled()
@@ -125,7 +125,7 @@ def test_several_selections_are_varied(qtbot: QtBot, panel: RequestPanel) -> Non
     assert made(panel).operation == Vary(spans[:1], 0.0, 4)
     panel.spans.setCurrentRow(0)
     qtbot.mouseClick(panel.remove_span, LEFT)
-    assert "The selection is empty" in panel.problem.text()
+    assert "Nothing is selected" in panel.problem.text()
 
 
 def test_a_controller_moves_keep_and_blend(qtbot: QtBot, panel: RequestPanel) -> None:
@@ -428,7 +428,7 @@ def test_a_preset_is_used_from_the_menu(qtbot: QtBot, panel: RequestPanel) -> No
         action.trigger()
     assert made(panel).operation == Restyle(0.2)
     panel.use_preset(Preset("Bad", "", {"width": 7}))
-    assert "The preset 'Bad' cannot be used: width" in panel.problem.text()
+    assert "The preset “Bad” cannot be used: width" in panel.problem.text()
 
 
 def submenu_action(panel: RequestPanel, title: str, name: str) -> Callable[[], None]:

@@ -1,0 +1,73 @@
+"""What people read, in their language, for modules that are to know no Qt.
+
+Widgets say `self.tr`. `scripts/translations.sh` finds both in the code.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jukebox_studio.tempo_detection import TempoGuess
+
+
+def translate(context: str, text: str, disambiguation: str = "", n: int = -1) -> str:
+    """As `QCoreApplication.translate`; in a process without Qt, the text itself.
+
+    A text with `%n` has other forms for other numbers in many languages; it is for all but 1,
+    which gets a text of its own, so that English needs no catalogue.
+    """
+    core = sys.modules.get("PyQt6.QtCore")
+    if core is None:
+        return text.replace("%n", str(n))
+    return str(core.QCoreApplication.translate(context, text, disambiguation, n))
+
+
+def operation_name(kind: str) -> str:
+    """What people call an operation of `jukebox_studio.request`."""
+    names = {
+        "continue": translate("Words", "Continue"),
+        "restyle": translate("Words", "Restyle"),
+        "relyric": translate("Words", "Re-sing"),
+        "vary": translate("Words", "Vary"),
+        "upsample": translate("Words", "Upsample"),
+    }
+    return names.get(kind, kind)
+
+
+def change_name(label: str) -> str:
+    """What people call a change that the session has logged under a label."""
+    names = {
+        "Add clip": translate("Words", "Add clip"),
+        "Edit clip": translate("Words", "Edit clip"),
+        "Rename clip": translate("Words", "Rename clip"),
+        "Remove clip": translate("Words", "Remove clip"),
+        "Edit notes": translate("Words", "Edit notes"),
+        "Rename": translate("Words", "Rename"),
+        "Rate": translate("Words", "Rate"),
+        "Hide": translate("Words", "Hide"),
+        "Show": translate("Words", "Show"),
+        "Prune": translate("Words", "Prune"),
+        "Branch": translate("Words", "Branch"),
+        "Reorder queue": translate("Words", "Reorder queue"),
+    }
+    return names.get(label, label)
+
+
+def tempo_guess_said(guess: TempoGuess) -> str:
+    """What was heard, how sure that is, and what else it may be."""
+    if guess.confidence > 0.8:
+        said = translate("Words", "Sounds like {tempo} BPM (sure, {percent}%); it may be {others}.")
+    elif guess.confidence > 0.5:
+        said = translate(
+            "Words", "Sounds like {tempo} BPM (fairly sure, {percent}%); it may be {others}."
+        )
+    else:
+        said = translate(
+            "Words", "Sounds like {tempo} BPM (not sure, {percent}%); it may be {others}."
+        )
+    others = translate("Words", " or ").join(f"{tempo:.1f}" for tempo in guess.alternatives)
+    return said.format(
+        tempo=f"{guess.tempo_bpm:.1f}", percent=round(100 * guess.confidence), others=others
+    )
