@@ -52,7 +52,7 @@ class Message(QFrame):
         row.setSpacing(2 * GRID_PX)
         sign = QLabel()
         sign.setPixmap(icon("info" if kind == "told" else kind, color).pixmap(QSize(16, 16)))
-        row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(sign)
         self.label = QLabel(text)
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -64,14 +64,14 @@ class Message(QFrame):
             self.button = QPushButton(name)
             self._act = act
             self.button.clicked.connect(self._acted)
-            row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+            row.addWidget(self.button)
         close = QToolButton()
         close.setAutoRaise(True)
         close.setIcon(icon("close"))
         close.setToolTip(self.tr("Close"))
         close.setAccessibleName(self.tr("Close this message"))
         close.clicked.connect(self._closing)
-        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(close)
 
     def _acted(self) -> None:
         self._act()

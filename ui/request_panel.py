@@ -274,7 +274,7 @@ class RequestPanel(QWidget):
                 ),
                 (
                     "vary",
-                    self.tr("&Vary"),
+                    self.tr("Var&y"),
                     self.tr("Make the selection anew, inside what stands around it"),
                     "vary",
                 ),
@@ -476,7 +476,7 @@ class RequestPanel(QWidget):
         kinds = row(*self.operation_buttons.values(), spacing=1)
         body.addLayout(kinds)
         self._length_row = _holder(
-            _pair(self._heading(self.tr("Length"), self.length), self.length, self.unit)
+            _pair(self._heading(self.tr("Le&ngth"), self.length), self.length, self.unit)
         )
         body.addWidget(self._length_row)
         self._span_box = QWidget()
@@ -488,7 +488,7 @@ class RequestPanel(QWidget):
         body.addWidget(self._span_box)
         self._keep_box = QWidget()
         keep = column(self._keep_box, 1)
-        keep.addWidget(self._heading(self.tr("Keep"), self.keep.slider))
+        keep.addWidget(self._heading(self.tr("&Keep"), self.keep.slider))
         keep.addWidget(self.keep)
         body.addWidget(self._keep_box)
         self.lyrics_fold = Fold(
@@ -508,11 +508,11 @@ class RequestPanel(QWidget):
         )
         body.addWidget(self.style_fold)
         body.addLayout(
-            _pair(self._heading(self.tr("Variants"), self.variants), self.variants, None)
+            _pair(self._heading(self.tr("V&ariants"), self.variants), self.variants, None)
         )
         body.addLayout(
             _pair(
-                self._heading(self.tr("Seed"), self.seed), self.seed, self.seed_lock, self.seed_new
+                self._heading(self.tr("See&d"), self.seed), self.seed, self.seed_lock, self.seed_new
             )
         )
         body.addWidget(self._make_folds())
@@ -526,7 +526,7 @@ class RequestPanel(QWidget):
         footer = QVBoxLayout()
         footer.setContentsMargins(3 * GRID_PX, 2 * GRID_PX, 3 * GRID_PX, 3 * GRID_PX)
         footer.setSpacing(2 * GRID_PX)
-        chooser = row(self._heading(self.tr("Model"), self.model), self.model, self.licence_button)
+        chooser = row(self._heading(self.tr("M&odel"), self.model), self.model, self.licence_button)
         chooser.setStretch(1, 1)
         footer.addLayout(chooser)
         for widget in (self.licence, self.remarks, self.problem, self.generate):

@@ -461,7 +461,7 @@ def two_lines(metrics: QFontMetrics, text: str, width_px: int, most_lines: int) 
         range(len(text) + 1), width_px, key=lambda n: metrics.horizontalAdvance(text[:n])
     )
     cut = max(1, fitting - 1)
-    word_end = text.rfind(" ", 0, cut + 1)
+    word_end = max(text.rfind(" ", 0, cut + 1), *(text.rfind(c, 0, cut) + 1 for c in "-_"))
     if word_end > cut // 2:
         cut = word_end
     rest = text[cut:].lstrip()

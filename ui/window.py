@@ -22,14 +22,17 @@ from PyQt6.QtGui import (
     QDropEvent,
     QGuiApplication,
     QKeyEvent,
+    QMouseEvent,
 )
 from PyQt6.QtWidgets import (
     QAbstractButton,
+    QAbstractSpinBox,
     QApplication,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QMainWindow,
     QMenu,
     QSplitter,
@@ -170,6 +173,7 @@ class MainWindow(QMainWindow):
         self.left.setStretchFactor(0, 2)
         self.left.setStretchFactor(1, 3)
         self.left.setChildrenCollapsible(False)
+        self.left.setSizes([280, 420])
 
         upper = QWidget()
         column = QVBoxLayout(upper)
@@ -308,7 +312,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         act = self.shortcuts.connect
         act("play", self.audition.play_or_stop)
-        act("home", lambda: self._go_to(0.0))
+        act("home", self._go_home)
         act("hear-source", lambda: self._hear_number(0))
         for number in range(1, 10):
             act(f"hear-{number}", partial(self._hear_number, number))
@@ -402,7 +406,7 @@ class MainWindow(QMainWindow):
 
         bar = self.transport
         bar.play_pressed.connect(self.audition.play_or_stop)
-        bar.home_pressed.connect(lambda: self._go_to(0.0))
+        bar.home_pressed.connect(self._go_home)
         bar.loop_toggled.connect(self.audition.set_loop)
         bar.context_toggled.connect(self._context_toggled)
         bar.matched_toggled.connect(self._matched_toggled)
@@ -594,6 +598,7 @@ class MainWindow(QMainWindow):
         self._mark("variants")
         self._refresh()
         self.timeline.zoom_to_fit()
+        self._go_home()
 
     def _work_on(self) -> Clip | None:
         """The clip of the next request, shown in the panel."""
@@ -743,6 +748,8 @@ class MainWindow(QMainWindow):
 
     def generate(self) -> None:
         """What the panel asks for, put at the end of the queue."""
+        if isinstance(self.focusWidget(), QLineEdit | QAbstractSpinBox):
+            self.timeline.setFocus()  # digits are to switch variants next, not to be typed
         self._with_project(self._generate)
 
     def _generate(self, project: Project) -> None:
@@ -935,6 +942,11 @@ class MainWindow(QMainWindow):
     def _go_to(self, seconds: float) -> None:
         self.player.seek(seconds)
         self._position(seconds)
+
+    def _go_home(self) -> None:
+        """To where the clip starts, which may be late in the DAW's song."""
+        clip = self._clip()
+        self._go_to(float(clip.start_seconds) if clip else 0.0)
 
     def _playhead_moved(self, seconds: float) -> None:
         self.player.seek(seconds)
@@ -1412,6 +1424,15 @@ class MainWindow(QMainWindow):
         if event is not None and (paths := dropped_paths(event.mimeData())):
             event.acceptProposedAction()
             self.add_files(paths)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            self.timeline.setFocus()  # out of a field, so that single keys work again
+        super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        self.timeline.setFocus()  # by a click beside all that takes one
+        super().mousePressEvent(event)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         # Space plays wherever one is, so buttons are pressed with Return.

@@ -144,7 +144,7 @@ def test_a_controller_moves_keep_and_blend(qtbot: QtBot, panel: RequestPanel) ->
 
 def test_operations_are_chosen_by_keys(qtbot: QtBot, panel: RequestPanel) -> None:
     panel.operation_buttons["continue"].setFocus()
-    for key, kind in ((KEY.Key_R, "restyle"), (KEY.Key_V, "vary"), (KEY.Key_S, "relyric")):
+    for key, kind in ((KEY.Key_R, "restyle"), (KEY.Key_Y, "vary"), (KEY.Key_S, "relyric")):
         qtbot.keyClick(panel, key, Qt.KeyboardModifier.AltModifier)
         qtbot.waitUntil(lambda kind=kind: panel.kind == kind)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,11 @@ from PyQt6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 from ui_parts import HandEngine, NotedPlayer, preview, result, sound
 
+from jukebox_studio.clip import Clip
 from jukebox_studio.events import Failed, Finished, Progress
 from jukebox_studio.licences import OPENAI_JUKEBOX
 from jukebox_studio.session import Session
+from jukebox_studio.tempo import SongTime
 from ui.shared import SOURCE_LANE
 from ui.window import MainWindow
 
@@ -522,3 +526,49 @@ def test_the_daw_mutes_and_leads(window: MainWindow, player: NotedPlayer) -> Non
     assert player.told("set_muted")[-1] == (False,)
     [told] = player.told("play_on_bar")
     assert (told[0], told[-1]) == (0.0, 4.0)
+
+
+def test_digits_switch_again_after_a_number_was_typed_and_generate_pressed(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    panel = window.request_panel
+    panel.seed.setFocus()
+    render(window, engine, qtbot, variants=2)
+    typed = panel.seed.text()
+    QTest.keyClick(window.focusWidget(), Key.Key_2)
+    assert window.audition.heard == window.timeline.lanes()[2].id
+    assert panel.seed.text() == typed
+    for field in (panel.length, panel.seed, window.history.search, window.history.note):
+        field.setFocus()
+        QTest.keyClick(field, Key.Key_Escape)
+        assert window.focusWidget() is window.timeline
+
+
+def test_a_clip_late_in_the_song_is_played_from_its_start(
+    window: MainWindow, player: NotedPlayer, tmp_path: Path, qtbot: QtBot
+) -> None:
+    clip = replace(
+        Clip.from_file(sound(tmp_path / "late.wav"), SongTime.steady(120)),
+        position_samples=48_000 * 60,
+        timeline_rate_hz=48_000,
+    )
+    assert window.project is not None
+    window.project.add_clip(clip)
+    qtbot.waitUntil(lambda: window.clip_id is not None, timeout=WAIT_MS)
+    assert window.timeline.playhead() == 60.0
+    window._go_to(61.0)
+    press(window, Key.Key_Home)
+    assert window.timeline.playhead() == 60.0
+    assert player.position_seconds == 60.0
+
+
+def test_no_two_things_have_the_same_letter_with_alt(window: MainWindow) -> None:
+    menus = window.menuBar()
+    assert menus is not None
+    texts = [action.text() for action in menus.actions()]
+    texts += [button.text() for button in window.findChildren(QAbstractButton)]
+    texts += [label.text() for label in window.findChildren(QLabel) if label.buddy()]
+    letters = [found[1].casefold() for text in texts if (found := re.search("&([^&])", text))]
+    assert len(letters) > 12
+    assert sorted(letters) == sorted(set(letters))
