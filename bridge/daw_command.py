@@ -11,6 +11,9 @@ from bridge.daws.install import Done, Installer, installed_files
 from bridge.daws.install import install as put_in_place
 from bridge.daws.install import remove as take_out
 from bridge.daws.reaper.install import ReaperInstaller
+from bridge.editor import running_port
+from bridge.osc import Client
+from bridge.token import load_token, token_path
 from jukebox_studio.errors import JukeboxError
 
 DAWS: dict[str, Callable[[], Installer]] = {
@@ -54,6 +57,22 @@ def list_daws() -> None:
         print(f"{name:10} {daw().title}: {'installed' if found else 'not installed'}")
         for path in found:
             print(f"           {path}")
+
+
+@app.command
+def fetch() -> None:
+    """Ask the DAWs to send what is selected there. Give it a key of your system."""
+    port = running_port()
+    if port is None:
+        raise JukeboxError("Jukebox Studio does not run; start it and try again.")
+    with Client(load_token(token_path()), port) as client:
+        client.hello("Key")
+        try:
+            client.send("fetch", {})
+            client.wait()
+        finally:
+            client.send("goodbye", {})
+            client.wait()
 
 
 def _daw(name: str) -> Installer:

@@ -337,6 +337,13 @@ MESSAGES = {
             "select", _TO, True, "The musician turned to a clip that was sent before.", (_CLIP,)
         ),
         MessageKind(
+            "fetch",
+            _BOTH,
+            True,
+            "From the program: send the clips that are selected. To it, from a controller: ask the "
+            "DAWs for them.",
+        ),
+        MessageKind(
             "generate",
             _TO,
             True,

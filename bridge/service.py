@@ -394,6 +394,13 @@ class Service:
             raise _Refusal("file", error) from error
         self._actions.clip(peer, str(values["clip"]), clip)
 
+    def _fetch(self, controller: Peer) -> None:
+        asked = [peer.sender for peer in self.peers if peer.sender != controller.sender]
+        if not asked:
+            raise JukeboxError("No DAW is connected; start one that has our script.")
+        for sender in asked:
+            self.send(sender, "fetch", {})
+
     def _table_of_handlers(self) -> dict[str, Callable[[Peer, Values], None]]:
         """For each acting message of the table but hello, which needs its source."""
         actions = self._actions
@@ -402,6 +409,7 @@ class Service:
             "clip": self._clip,
             "select": lambda peer, v: actions.select(peer, str(v["clip"])),
             "transport": lambda peer, v: actions.transport(peer, _transport(v)),
+            "fetch": lambda peer, v: self._fetch(peer),
             "generate": lambda peer, v: actions.generate(peer, _generate(v)),
             "cancel": lambda peer, v: actions.cancel(peer, _job(v)),
             "inserted": lambda peer, v: actions.inserted(

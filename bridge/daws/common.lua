@@ -183,3 +183,56 @@ local function sentence_of (fault)
   while places > 0 do sentence, places = sentence:gsub ("^[^\n]-:%-?%d+: ", "") end
   return sentence
 end
+
+-- Keeps up with the program: greets each start of it, and does what it leaves in the exchange
+-- folder. `daw` has name, version, and these:
+--   new_sender (where)       a name for the next time that we speak to it
+--   greeted (where, sender)  called when it knows that name
+--   insert (values), fetch (), tell (sentence)
+--   ring (where)             called after something was said to it
+-- Gives two functions: one to call about once a second, one that tells the name of now.
+local function correspondence (daw)
+  local sender, known_pid, read_so_far = nil, nil, 0
+
+  local function greet (where)
+    sender, known_pid, read_so_far = daw.new_sender (where), where.pid, 0
+    say (where, sender, "hello",
+      { daw = daw.name, version = daw.version, pid = 0, port = 0, answers = 0 })
+    daw.greeted (where, sender)
+  end
+
+  local function act (where, message)
+    local address, values = hear (message)
+    if address == protocol.messages.insert.address then
+      local fine, fault = pcall (daw.insert, values)
+      local sentence = fine and "" or sentence_of (fault)
+      say (where, sender, "inserted",
+        { insert = values.insert, done = fine and 1 or 0, sentence = sentence })
+      daw.ring (where)
+    elseif address == protocol.messages.fetch.address then
+      daw.fetch ()
+    elseif address == protocol.messages.error.address then
+      daw.tell (values.sentence)
+    end
+  end
+
+  local function look ()
+    local where = program ()
+    if not where then
+      known_pid = nil
+      return
+    end
+    if where.pid ~= known_pid then greet (where) end
+    while true do
+      local name = string.format ("%s/outbox/to-%s/%06d.json", where.spool, sender, read_so_far + 1)
+      local message = read_file (name)
+      if not message then return end
+      -- Before acting: what fails must not come again every second.
+      read_so_far = read_so_far + 1
+      os.remove (name)
+      act (where, message)
+    end
+  end
+
+  return look, function () return sender end
+end

@@ -134,8 +134,15 @@ def test_every_message_of_the_table_reaches_its_action(studio):
         for kind in MESSAGES.values()
         if kind.acting and kind.direction is not Direction.FROM_STUDIO
     }
-    assert {name for name, *_ in said} | {"hello", "clip"} == acting
-    assert acting <= set(vars(Actions)), "the door to the program has them all"
+    assert {name for name, *_ in said} | {"hello", "clip", "fetch"} == acting
+    assert acting - {"fetch"} <= set(vars(Actions)), "the door to the program has them all"
+
+
+def test_a_controllers_fetch_goes_to_the_daws(studio):
+    assert studio.hear("fetch", by="pedal-1")[0][3] == "refused", "there is none"
+    studio.hear("hello", **HELLO)
+    assert studio.hear("fetch", by="pedal-1")[0][0] == "fetch"
+    assert studio.hear("fetch", by="ardour-1")[0][3] == "refused", "not to itself"
 
 
 def test_nothing_acts_without_the_token(studio, caplog):

@@ -114,12 +114,18 @@ class Studio:
         with Session.open(self.session, read_only=True) as session:
             return session.clips()
 
-    def send(self, parts: tuple[Part, ...], script: int) -> list[Placement]:
-        """Select, send, and wait for what comes back, in the order of the parts."""
+    def send(self, parts: tuple[Part, ...], script: int | None) -> list[Placement]:
+        """Select, send, and wait for what comes back, in the order of the parts.
+
+        script: the one that sends; None: the program is asked to fetch.
+        """
         before = len(self.placements())
         names = ",".join(part.name for part in parts)
         assert self.ardour.run(SELECT.replace("NAMES", lua_text(names))) == str(len(parts))
-        self.ardour.action(f"LuaAction/script-{script}")
+        if script is None:
+            self.ardour.home.studio("daw", "fetch")
+        else:
+            self.ardour.action(f"LuaAction/script-{script}")
         wait_for(
             f"{len(parts)} results on the timeline; see {self.log}",
             lambda: len(self.placements()) == before + len(parts),
@@ -193,10 +199,11 @@ def samples_of(region: Region) -> np.ndarray:
         pytest.param((CHOIR,), 2, 0, id="stereo"),
         pytest.param((GUITAR, CHOIR), 2, 0, id="two at once"),
         pytest.param((GUITAR, CHOIR), 3, -6, id="with effects"),
+        pytest.param((GUITAR,), None, 0, id="fetched"),
     ],
 )
 def test_what_follows_a_region_lies_at_its_end(
-    studio: Studio, parts: tuple[Part, ...], script: int, gain_db: float, request
+    studio: Studio, parts: tuple[Part, ...], script: int | None, gain_db: float, request
 ) -> None:
     placed = studio.send(parts, script)
     studio.ardour.screenshot(request.node.callspec.id.replace(" ", "-"))

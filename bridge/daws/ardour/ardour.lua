@@ -3,6 +3,12 @@
 
 local function sample_rate () return math.tointeger (Session:nominal_sample_rate () // 1) end
 
+-- Another each time, in all sessions and scripts that run at once.
+local function stamp ()
+  local clock = math.floor (os.clock () * 1e6) % 1048576
+  return string.format ("%s-%x-%x", short_hash (Session:path ()), os.time (), clock)
+end
+
 -- Where the insert hook tells the other scripts under which name it speaks to the program: they
 -- run in a Lua of their own.
 local function name_file (where)
@@ -146,7 +152,7 @@ local function send_region (where, sender, region, with_effects)
   local track = track_of (region)
   local position, length = region:position ():samples (), region:length ():samples ()
   clips_sent = clips_sent + 1
-  local name = string.format ("%s-%d-%d", short_hash (Session:path ()), os.time (), clips_sent)
+  local name = string.format ("%s-%d", stamp (), clips_sent)
   if with_effects then name = name .. "-effects" end
   local sounding = region
   if with_effects then
@@ -268,55 +274,25 @@ local function insert (values)
   assert (imported > 0, "Ardour did not import " .. values.path .. ".")
 end
 
-local function new_name ()
-  local stamp = math.floor (os.clock () * 1e6) % 1048576
-  return string.format ("ardour-%s-%x-%x", short_hash (Session:path ()), os.time (), stamp)
-end
-
 -- Called once a second: does what the program asks for.
 local function listening ()
-  local busy, sender, known_pid, read_so_far = false, nil, nil, 0
-
-  local function greet (where)
-    local before = read_file (name_file (where)) or ""
-    local pid, old = before:match ("^(%d+) ([a-z0-9-]+)")
-    if pid and math.tointeger (pid) == where.pid then say (where, old, "goodbye", {}) end
-    sender, known_pid, read_so_far = new_name (), where.pid, 0
-    say (where, sender, "hello",
-      { daw = "Ardour", version = version, pid = 0, port = 0, answers = 0 })
-    write_file (name_file (where), string.format ("%d %s", where.pid, sender))
-  end
-
-  local function act (where, message)
-    local address, values = hear (message)
-    if address == protocol.messages.insert.address then
-      local fine, fault = pcall (insert, values)
-      local sentence = fine and "" or sentence_of (fault)
-      say (where, sender, "inserted",
-        { insert = values.insert, done = fine and 1 or 0, sentence = sentence })
-      ring (where)
-    elseif address == protocol.messages.error.address then
-      tell (values.sentence)
-    end
-  end
-
-  local function look ()
-    local where = program ()
-    if not where then
-      known_pid = nil
-      return
-    end
-    if where.pid ~= known_pid then greet (where) end
-    while true do
-      local name = string.format ("%s/outbox/to-%s/%06d.json", where.spool, sender, read_so_far + 1)
-      local message = read_file (name)
-      if not message then return end
-      -- Before acting: what fails must not come again every second.
-      read_so_far = read_so_far + 1
-      os.remove (name)
-      act (where, message)
-    end
-  end
+  local busy = false
+  local look = correspondence ({
+    name = "Ardour",
+    version = version,
+    new_sender = function (where)
+      local pid, old = (read_file (name_file (where)) or ""):match ("^(%d+) ([a-z0-9-]+)")
+      if pid and math.tointeger (pid) == where.pid then say (where, old, "goodbye", {}) end
+      return "ardour-" .. stamp ()
+    end,
+    greeted = function (where, sender)
+      write_file (name_file (where), string.format ("%d %s", where.pid, sender))
+    end,
+    insert = insert,
+    fetch = sending (false),
+    tell = tell,
+    ring = ring,
+  })
 
   return function ()
     -- An import runs the window's loop, which calls this again.

@@ -2,6 +2,12 @@
 
 local extension = "jukebox_studio"
 local glue_items = 40362 -- "Item: Glue items, ignoring time selection"
+local build_peaks = 40047 -- "Peaks: Build any missing peaks", in the background
+
+-- Another each time, in all scripts that run at once.
+local function stamp ()
+  return string.format ("%x-%x", os.time (), math.floor (reaper.time_precise () * 1e6) % 1048576)
+end
 
 local function nearest (number) return math.floor (number + 0.5) end
 
@@ -34,13 +40,18 @@ local function song_time ()
   for i, point in ipairs (points) do
     local following = points[i + 1]
     local entry = string.format ("%.12f:", quarter (point.seconds))
+    -- From the quarter notes themselves: what a beat is depends on the meter.
+    local until_seconds = following and following.seconds or point.seconds + 60
+    local quarters = quarter (until_seconds) - quarter (point.seconds)
+    local mean = 60 * quarters / (until_seconds - point.seconds)
     if point.glides and following then
-      entry = string.format ("%s%.12f>%.12f@seconds", entry, point.tempo, following.tempo)
+      local unit = mean / ((point.tempo + following.tempo) / 2)
+      if math.abs (unit - 1) < 1e-9 then unit = 1 end
+      entry = string.format (
+        "%s%.12f>%.12f@seconds", entry, point.tempo * unit, following.tempo * unit
+      )
     else
-      -- From the quarter notes themselves: what a beat is depends on the meter.
-      local until_seconds = following and following.seconds or point.seconds + 60
-      local quarters = quarter (until_seconds) - quarter (point.seconds)
-      entry = string.format ("%s%.12f", entry, 60 * quarters / (until_seconds - point.seconds))
+      entry = string.format ("%s%.12f", entry, mean)
     end
     tempos[i] = entry
   end
@@ -107,11 +118,16 @@ local function send_item (where, sender, item, from, to)
   plain = plain
     and reaper.GetMediaItemTakeInfo_Value (take, "D_PLAYRATE") == 1
     and reaper.GetMediaItemTakeInfo_Value (take, "D_PITCH") == 0
+    and reaper.GetMediaItemTakeInfo_Value (take, "I_CHANMODE") == 0
+    and reaper.GetTakeNumStretchMarkers (take) == 0
     and offset >= 0
     and offset + (stop - start) <= file_seconds + 1 / rate
   assert (
     plain,
-    string.format ("%s is stretched, pitched, looped or reversed; use 'Send glued' for it.", name)
+    string.format (
+      "%s is stretched, pitched, looped, reversed or has its channels changed; use 'Send glued' "
+        .. "for it.", name
+    )
   )
   local timeline = timeline_rate ()
   local tempo, meters = song_time ()
@@ -121,7 +137,7 @@ local function send_item (where, sender, item, from, to)
   local _, track = reaper.GetTrackName (reaper.GetMediaItemTrack (item))
   clips_sent = clips_sent + 1
   say (where, sender, "clip", {
-    clip = string.format ("item-%d-%d", os.time (), clips_sent),
+    clip = string.format ("item-%s-%d", stamp (), clips_sent),
     path = reaper.GetMediaSourceFileName (source),
     start_samples = first,
     length_samples = length,
@@ -168,9 +184,11 @@ local function send (glued)
   assert (sent > 0, "Select one or more audio items, or tracks and a time selection, then send.")
 end
 
+local function tell (sentence) reaper.ShowMessageBox (sentence, "Jukebox Studio", 0) end
+
 local function sending (glued)
   local fine, fault = pcall (send, glued)
-  if not fine then reaper.ShowMessageBox (sentence_of (fault), "Jukebox Studio", 0) end
+  if not fine then tell (sentence_of (fault)) end
 end
 
 -- Inserting -----------------------------------------------------------------------------------
@@ -202,8 +220,8 @@ local function insert (values)
   -- REAPER fades new items in and out otherwise, and the joint would be heard.
   reaper.SetMediaItemInfo_Value (item, "D_FADEINLEN", 0)
   reaper.SetMediaItemInfo_Value (item, "D_FADEOUTLEN", 0)
-  reaper.PCM_Source_BuildPeaks (source, 0)
   reaper.UpdateItemInProject (item)
+  reaper.Main_OnCommand (build_peaks, 0)
 end
 
 local function insert_undoable (values)
@@ -216,47 +234,20 @@ end
 
 -- Runs in the background and does once a second what the program asks for.
 local function listening ()
-  local sender, known_pid, read_so_far, next_look = nil, nil, 0, 0
-
-  local function greet (where)
-    local stamp = math.floor (reaper.time_precise () * 1e6) % 1048576
-    sender = string.format ("reaper-%x-%x", os.time (), stamp)
-    known_pid, read_so_far = where.pid, 0
-    say (where, sender, "hello",
-      { daw = "REAPER", version = reaper.GetAppVersion (), pid = 0, port = 0, answers = 0 })
-    reaper.SetExtState (extension, "sender", sender, false)
-    reaper.SetExtState (extension, "pid", string.format ("%d", where.pid), false)
-  end
-
-  local function act (where, message)
-    local address, values = hear (message)
-    if address == protocol.messages.insert.address then
-      local fine, fault = pcall (insert_undoable, values)
-      local sentence = fine and "" or sentence_of (fault)
-      say (where, sender, "inserted",
-        { insert = values.insert, done = fine and 1 or 0, sentence = sentence })
-    elseif address == protocol.messages.error.address then
-      reaper.ShowMessageBox (values.sentence, "Jukebox Studio", 0)
-    end
-  end
-
-  local function look ()
-    local where = program ()
-    if not where then
-      known_pid = nil
-      return
-    end
-    if where.pid ~= known_pid then greet (where) end
-    while true do
-      local name = string.format ("%s/outbox/to-%s/%06d.json", where.spool, sender, read_so_far + 1)
-      local message = read_file (name)
-      if not message then return end
-      -- Before acting: what fails must not come again every second.
-      read_so_far = read_so_far + 1
-      os.remove (name)
-      act (where, message)
-    end
-  end
+  local next_look = 0
+  local look, sender = correspondence ({
+    name = "REAPER",
+    version = reaper.GetAppVersion (),
+    new_sender = function () return "reaper-" .. stamp () end,
+    greeted = function (where, name)
+      reaper.SetExtState (extension, "sender", name, false)
+      reaper.SetExtState (extension, "pid", string.format ("%d", where.pid), false)
+    end,
+    insert = insert_undoable,
+    fetch = function () sending (false) end,
+    tell = tell,
+    ring = function () end, -- it has no sockets
+  })
 
   local function again ()
     if reaper.time_precise () >= next_look then
@@ -268,8 +259,8 @@ local function listening ()
   end
 
   reaper.atexit (function ()
-    local where = sender and program ()
-    if where then pcall (say, where, sender, "goodbye", {}) end
+    local where = sender () and program ()
+    if where then pcall (say, where, sender (), "goodbye", {}) end
   end)
   again ()
 end
