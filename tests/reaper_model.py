@@ -1,7 +1,9 @@
 """A model of REAPER: the functions of its Lua API that our scripts call.
 
 Each call is held against the signature in REAPER's ReaScript documentation (v7): the number and the
-types of what is given and returned. It is a model: REAPER itself was not run.
+types of what is given and returned, and the names of attributes. The signatures were compared one
+by one with that documentation as type definitions have it (nickvonkaenel/nvk-reaper-defs, REAPER
+7.x). It is a model: REAPER itself was not run.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import soundfile
 
 SIGNATURES = """
 MediaItem AddMediaItemToTrack(MediaTrack tr)
+integer AddRemoveReaScript(boolean add, integer sectionID, string scriptfn, boolean commit)
 MediaItem_Take AddTakeToMediaItem(MediaItem item)
 boolean atexit(function f)
 integer, integer, integer CountProjectMarkers(ReaProject proj)
@@ -39,6 +42,7 @@ number, boolean GetMediaSourceLength(PCM_source source)
 PCM_source GetMediaSourceParent(PCM_source src)
 integer GetMediaSourceSampleRate(PCM_source source)
 number GetProjectLength(ReaProject proj)
+string GetResourcePath()
 MediaItem GetSelectedMediaItem(ReaProject proj, integer selitem)
 MediaTrack GetSelectedTrack(ReaProject proj, integer seltrackidx)
 number, number GetSet_LoopTimeRange(boolean isSet, boolean isLoop, number s, number e, boolean a)
@@ -46,13 +50,13 @@ boolean, string GetSetMediaItemTakeInfo_String(MediaItem_Take tk, string p, stri
 boolean, string GetSetMediaTrackInfo_String(MediaTrack tr, string p, string s, boolean set)
 number GetSetProjectInfo(ReaProject project, string desc, number value, boolean is_set)
 string GetTakeName(MediaItem_Take take)
+integer GetTakeNumStretchMarkers(MediaItem_Take take)
 boolean, number, integer, number, number, integer, integer, boolean GetTempoTimeSigMarker(ReaProject proj, integer ptidx)
 MediaTrack GetTrack(ReaProject proj, integer trackidx)
 MediaItem GetTrackMediaItem(MediaTrack tr, integer itemidx)
 boolean, string GetTrackName(MediaTrack track)
 nothing InsertTrackAtIndex(integer idx, boolean wantDefaults)
 nothing Main_OnCommand(integer command, integer flag)
-integer PCM_Source_BuildPeaks(PCM_source src, integer mode)
 PCM_source PCM_Source_CreateFromFile(string filename)
 nothing SetExtState(string section, string key, string value, boolean persist)
 boolean SetMediaItemInfo_Value(MediaItem item, string parmname, number newvalue)
@@ -82,8 +86,14 @@ class Take:
     source: Source | None = None
     name: str = ""
     is_midi: bool = False
+    stretch_markers: int = 0
     values: dict[str, float] = field(
-        default_factory=lambda: {"D_STARTOFFS": 0.0, "D_PLAYRATE": 1.0, "D_PITCH": 0.0}
+        default_factory=lambda: {
+            "D_STARTOFFS": 0.0,
+            "D_PLAYRATE": 1.0,
+            "D_PITCH": 0.0,
+            "I_CHANMODE": 0.0,
+        }
     )
 
 
@@ -133,7 +143,11 @@ class Reaper:
     selected_tracks: list[Track] = field(default_factory=list)
     time_selection: tuple[float, float] = (0.0, 0.0)
     markers: list[tuple[float, str]] = field(default_factory=list)
-    # Seconds, bar, quarter notes per minute, beats and unit (0 where the meter goes on), glides.
+    resource_path: str = ""
+    scripts: list[str] = field(default_factory=list)
+    quarters_in_a_beat: float = 1.0
+    """What the tempos count."""
+    # Seconds, bar, beats per minute, beats and unit (0 where the meter goes on), glides.
     tempos: list[tuple[float, int, float, int, int, bool]] = field(
         default_factory=lambda: [(0.0, 0, 120.0, 4, 4, False), (4.0, 2, 90.0, 7, 8, False)]
     )
@@ -142,6 +156,7 @@ class Reaper:
     boxes: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
     undo: list[str] = field(default_factory=list)
+    peaks_built: int = 0
     deferred: Callable[[], None] | None = None
     at_exit: Callable[[], None] | None = None
     now: float = 0.0
@@ -179,6 +194,12 @@ class Reaper:
         item = Item(track)
         track.items.append(item)
         return item
+
+    def AddRemoveReaScript(self, add, section, path, _):
+        assert (add, section) == (True, 0), "only the main section's actions are added"
+        assert Path(path).is_file()
+        self.scripts.append(path)
+        return len(self.scripts)
 
     def AddTakeToMediaItem(self, item):
         item.take = Take()
@@ -254,6 +275,9 @@ class Reaper:
     def GetProjectLength(self, _):
         return 60.0
 
+    def GetResourcePath(self):
+        return self.resource_path
+
     def GetSelectedMediaItem(self, _, index):
         return self.selected[index]
 
@@ -281,6 +305,9 @@ class Reaper:
     def GetTakeName(self, take):
         return take.name
 
+    def GetTakeNumStretchMarkers(self, take):
+        return take.stretch_markers
+
     def GetTempoTimeSigMarker(self, _, index):
         seconds, bar, tempo, beats, unit, glides = self.tempos[index]
         return True, seconds, bar, 0.0, tempo, beats, unit, glides
@@ -297,13 +324,14 @@ class Reaper:
     def InsertTrackAtIndex(self, index, _):
         self.tracks.insert(index, Track(f"Track {index + 1}"))
 
-    def Main_OnCommand(self, command, _):
-        assert command == 40362
-        self.undo.append("glued")
-        self.glued()
-
-    def PCM_Source_BuildPeaks(self, *_):
-        return 0
+    def Main_OnCommand(self, command, flag):
+        assert flag == 0
+        if command == 40362:
+            self.undo.append("glued")
+            self.glued()
+        else:
+            assert command == 40047
+            self.peaks_built += 1
 
     def PCM_Source_CreateFromFile(self, path):
         return Source(Path(path)) if Path(path).is_file() else None
@@ -313,6 +341,7 @@ class Reaper:
         self.state[section, key] = value
 
     def SetMediaItemInfo_Value(self, item, name, value):
+        assert name in {"D_POSITION", "D_LENGTH", "D_FADEINLEN", "D_FADEOUTLEN"}
         item.values[name] = value
         return True
 
@@ -334,13 +363,17 @@ class Reaper:
         return self.now
 
     def TimeMap2_timeToQN(self, _, seconds):
-        quarters, last, tempo = 0.0, 0.0, 120.0
-        for at, _, following, *_ in self.tempos:
-            if at > seconds:
-                break
-            quarters += (at - last) * tempo / 60
-            last, tempo = at, following
-        return quarters + (seconds - last) * tempo / 60
+        beats = 0.0
+        points = [(0.0, 120.0, False), *((p[0], p[2], p[5]) for p in self.tempos)]
+        for here, after in zip(points, [*points[1:], None], strict=True):
+            at, tempo, glides = here
+            ends = after[0] if after else float("inf")
+            span = min(seconds, ends) - at
+            if span <= 0:
+                continue
+            rise = (after[1] - tempo) / (ends - at) * span / 2 if glides and after else 0.0
+            beats += span * (tempo + rise) / 60
+        return beats * self.quarters_in_a_beat
 
     def TimeMap_GetTimeSigAtTime(self, _, seconds):
         assert seconds == 0

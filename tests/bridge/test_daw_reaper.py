@@ -99,6 +99,11 @@ def test_a_tempo_that_glides_and_one_without_markers(studio):
     [clip] = studio.send()
     first, _ = clip.song.tempo.points
     assert (first.tempo_bpm, first.end_tempo_bpm, first.glide) == (120, 90, "seconds")
+    studio.reaper.quarters_in_a_beat = 0.5
+    [clip] = studio.send()
+    assert [float(n) for n in (clip.song.tempo.points[0].tempo_bpm, first.beat)] == [60, 0]
+    assert clip.song.tempo.points[0].end_tempo_bpm == 45
+    studio.reaper.quarters_in_a_beat = 1.0
     studio.reaper.tempos = []
     [clip] = studio.send()
     assert clip.song.tempo == TempoMap.of((0, 120))
@@ -128,6 +133,7 @@ def test_the_sound_cards_rate_counts_where_the_project_has_none(studio):
         ({"D_PLAYRATE": 1.5}, None),
         ({"D_PITCH": -1.0}, None),
         ({"D_STARTOFFS": 1.0}, None),
+        ({"I_CHANMODE": 3.0}, None),
         ({}, Source(Path("whole.wav"))),
     ],
 )
@@ -136,6 +142,24 @@ def test_what_is_no_plain_stretch_of_a_file_must_be_glued(studio, values, parent
     studio.item.take.source.parent = parent
     assert studio.send() == []
     assert "use 'Send glued'" in studio.reaper.boxes[0]
+
+
+def test_an_item_with_stretch_markers_must_be_glued(studio):
+    studio.item.take.stretch_markers = 2
+    assert studio.send() == []
+    assert "use 'Send glued'" in studio.reaper.boxes[0]
+
+
+def test_the_program_fetches_what_is_selected(studio):
+    studio.service.send(studio.sender, "fetch", {})
+    studio.tick()
+    [(_, _, clip)] = studio.actions.named("clip")
+    assert clip.path == studio.sound
+    studio.reaper.selected = []
+    studio.service.send(studio.sender, "fetch", {})
+    studio.tick()
+    assert len(studio.actions.named("clip")) == 1
+    assert "Select one or more audio items" in studio.reaper.boxes[0]
 
 
 def test_glued_items_are_sent_and_the_project_is_as_before(studio, tmp_path):
@@ -173,6 +197,7 @@ def test_a_result_is_inserted_on_the_items_track(studio, tmp_path):
     assert item.values["D_LENGTH"] == pytest.approx(0.1)
     assert (item.values["D_FADEINLEN"], item.values["D_FADEOUTLEN"]) == (0, 0)
     assert studio.reaper.undo == ["begin", "Insert from Jukebox Studio"]
+    assert studio.reaper.peaks_built == 1
     studio.tick()
     assert len(studio.track.items) == 2, "once"
 
@@ -223,7 +248,12 @@ def test_installing_merges_with_the_startup_script(tmp_path, monkeypatch):
     load = lua54.LuaRuntime().eval("function (text) local f, fault = load (text) return fault end")
     for path in (folder / "Scripts").rglob("jukebox*.lua"):
         assert load(path.read_text()) is None
-    assert load(startup.read_text().replace("mine ()", "")) is None
+    reaper, lua = Reaper(resource_path=str(folder)), lua54.LuaRuntime(unpack_returned_tuples=True)
+    lua.globals().reaper = lua.table_from(reaper.functions())
+    lua.execute("function mine () end")
+    lua.execute(startup.read_text())
+    assert [Path(path).name for path in reaper.scripts] == list(SCRIPTS)
+    assert reaper.deferred is not None, "the one that inserts runs"
     remove("reaper", ReaperInstaller(folder))
     assert startup.read_text() == "mine ()\n"
     assert not list((folder / "Scripts").rglob("jukebox*.lua"))
