@@ -1,5 +1,6 @@
 """The starter's data recipe: its tables, splits and songs. Nothing is fetched or sung here."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import soundfile
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "presets" / "starter" / "recipe"))
 
 import credits
+import learning
 import music
 import songbook
 import sound
@@ -150,3 +152,23 @@ def test_the_demo_clip_is_five_bars_of_stereo() -> None:
     text = (ROOT / "presets" / "demo" / "CREDITS").read_text(encoding="utf-8")
     for fact in ("Industrial", '"Marine" Baklund', "CC-BY-SA-3.0", "Modified: excerpt"):
         assert fact in text
+
+
+def test_learning_counts_work_and_not_pauses(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    lines = [
+        {"step": 50, "time": 1000.0},
+        {"step": 100, "time": 1036.0, "held_out_bits_per_code": 5.0},
+        {"step": 150, "time": 9000.0},
+        {"step": 200, "time": 9036.0, "held_out_bits_per_code": 4.5},
+    ]
+    log.write_text("\n".join(json.dumps(line) for line in lines))
+    before = learning.Row("prior", 1, 2.0, 1000, 5.5)
+    assert learning.rows_of(log, "prior", 2, 4, before) == [
+        learning.Row("prior", 2, 2.01, 1400, 5.0),
+        learning.Row("prior", 2, 2.02, 1800, 4.5),
+    ]
+    # What is kept is in the order that it was learned in.
+    rows = learning.read()
+    assert rows
+    assert rows == sorted(rows)
