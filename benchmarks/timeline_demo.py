@@ -46,11 +46,12 @@ def main() -> int:
 
 
 def photograph(app, path: Path, theme_name: str, size: tuple[int, int], fill: Callable) -> None:
-    from ui.theme import THEMES, apply_theme
+    from ui.theme import THEMES, apply_theme, dress
     from ui.timeline import TimelineView
 
     apply_theme(app, THEMES[theme_name])
     view = TimelineView()
+    dress(view)
     view.resize(*size)
     view.show()
     fill(view)

@@ -61,7 +61,7 @@ def scroll(path: Path, seconds: float, variants: int) -> None:
 
     from jukebox_studio.tempo import SongTime
     from ui.shared import SOURCE_LANE, Lane, variant_lane_id
-    from ui.theme import DARK, apply_theme
+    from ui.theme import DARK, apply_theme, dress
     from ui.timeline import TimelineView
 
     app = QApplication(sys.argv[:1])
@@ -75,6 +75,7 @@ def scroll(path: Path, seconds: float, variants: int) -> None:
         ),
     ]
     view = TimelineView()
+    dress(view)
     view.resize(1280, 800)
     view.set_song(SongTime.steady(120))
     began = time.perf_counter()

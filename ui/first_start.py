@@ -65,11 +65,6 @@ class Tour(QWidget):
         self.setAccessibleName(self.tr("Tour"))
         self.card = QFrame(self)
         self.card.setObjectName("card")
-        theme = current_theme()
-        self.card.setStyleSheet(
-            f"#card {{ background: {theme.raised}; border: 1px solid {theme.line_strong};"
-            " border-radius: 6px; }"
-        )
         column = QVBoxLayout(self.card)
         column.setContentsMargins(4 * GRID_PX, 3 * GRID_PX, 4 * GRID_PX, 3 * GRID_PX)
         column.setSpacing(2 * GRID_PX)

@@ -39,14 +39,10 @@ class Message(QFrame):
         super().__init__(parent)
         self.text, self.kind = text, kind
         self.setObjectName("message")
+        self.setProperty("kind", kind)
         self.setAccessibleName(text)
         theme = current_theme()
         color = {"told": theme.accent, "warning": theme.warning, "error": theme.error}[kind]
-        # Only what is asked for here: the sheet of the program styles the rest.
-        self.setStyleSheet(
-            f"#message {{ background: {theme.raised}; border: none; border-left: 3px solid {color};"
-            " border-radius: 2px; }"
-        )
         row = QHBoxLayout(self)
         row.setContentsMargins(3 * GRID_PX, GRID_PX, GRID_PX, GRID_PX)
         row.setSpacing(2 * GRID_PX)

@@ -24,7 +24,7 @@ from PyQt6.QtGui import (
     QPen,
     QPixmap,
 )
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtWidgets import QApplication, QWidget
 
 GRID_PX: Final = 4
 _PROPERTY: Final = "jukebox_theme"
@@ -210,11 +210,24 @@ ICON_NAMES: Final = frozenset(_ICONS)
 
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
-    """Everything of `app` in this theme; widgets that draw themselves get a palette change."""
+    """All windows of `app` in this theme; widgets that draw themselves get a palette change."""
     app.setProperty(_PROPERTY, theme.name)
-    app.setStyle("Fusion")  # the one style that keeps to a palette on every system
+    style = app.style()
+    if style is None or style.objectName() != "fusion":
+        app.setStyle("Fusion")  # the one style that keeps to a palette on every system
     app.setPalette(palette_of(theme))
-    app.setStyleSheet(_sheet(theme))
+    for window in app.topLevelWidgets():
+        if window.parent() is None:
+            dress(window)
+
+
+def dress(window: QWidget) -> None:
+    """A window that was just made, and all that will be in it, in the theme.
+
+    Its dialogs and menus take that from it. A sheet of the whole application would do the same,
+    but Qt takes four times as long to change one: 110 ms, in which the window stands still.
+    """
+    window.setStyleSheet(_sheet(current_theme()))
 
 
 def current_theme() -> Theme:
@@ -340,6 +353,10 @@ QLabel[role="title"] { font-weight: 600; }
 QLabel[role="dim"] { color: $text_dim; }
 QLabel[role="error"] { color: $error; }
 QLabel[role="warning"] { color: $warning; }
+#message { background: $raised; border: none; border-left: 3px solid $accent; border-radius: 2px; }
+#message[kind="warning"] { border-left-color: $warning; }
+#message[kind="error"] { border-left-color: $error; }
+#card { background: $raised; border: 1px solid $line_strong; border-radius: 6px; }
 
 QPushButton, QToolButton, QComboBox {
     background: $raised; border: 1px solid $line; border-radius: 4px; padding: 4px 12px;

@@ -69,7 +69,7 @@ from ui.request_panel import RequestPanel
 from ui.settings import SettingsPage, SettingsStore, playback_settings
 from ui.shared import SOURCE_LANE, variant_lane_id
 from ui.shortcuts import COMMANDS, KeysPage, Shortcuts
-from ui.theme import GRID_PX, THEMES, apply_theme, icon
+from ui.theme import GRID_PX, THEMES, apply_theme, dress, icon
 from ui.timeline import TimelineView
 from ui.timeline_grid import Snap
 from ui.transport_bar import TransportBar
@@ -131,6 +131,7 @@ class MainWindow(QMainWindow):
         self._searching.setSingleShot(True)
         self._searching.setInterval(SEARCH_MILLISECONDS)
         self._searching.timeout.connect(self._search)
+        dress(self)
         self.setWindowTitle(NAME)
         self.setAcceptDrops(True)
         self.setMinimumSize(960, 600)

@@ -7,10 +7,11 @@ import re
 import pytest
 from PyQt6.QtCore import QSize
 from PyQt6.QtGui import QColor, QIcon, QPalette
-from PyQt6.QtWidgets import QApplication, QComboBox, QLabel
+from PyQt6.QtWidgets import QApplication, QComboBox, QDialog, QLabel, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
 
 from ui import theme as module
-from ui.theme import DARK, ICON_NAMES, LIGHT, Theme, apply_theme, current_theme, icon
+from ui.theme import DARK, ICON_NAMES, LIGHT, Theme, apply_theme, current_theme, dress, icon
 
 BOTH = pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
 
@@ -55,13 +56,31 @@ def test_what_is_drawn_stands_out(theme: Theme) -> None:
     assert contrast(theme.accent, theme.accent_peak) > 1.3
 
 
-def test_applied_everywhere(qapp: QApplication) -> None:
+def test_applied_everywhere(qapp: QApplication, qtbot: QtBot) -> None:
+    window = QWidget()
+    dialog = QDialog(window)
+    qtbot.addWidget(window)
+    button = QPushButton(dialog)
     for theme in (LIGHT, DARK):
         apply_theme(qapp, theme)
         assert current_theme() is theme
         role = QPalette.ColorRole.WindowText
         assert QLabel().palette().color(role) == QColor(theme.text)
-        assert qapp.styleSheet().count(theme.accent) > 5
+        assert window.styleSheet().count(theme.accent) > 5
+        button.ensurePolished()
+        ground = button.grab().toImage().pixelColor(button.width() // 2, 5)
+        assert ground == QColor(theme.raised)  # by the sheet of the window, as every dialog
+
+
+def test_a_sheet_is_the_windows_and_not_the_applications(qapp: QApplication) -> None:
+    apply_theme(qapp, DARK)
+    assert not qapp.styleSheet()  # which Qt takes long to change
+    apply_theme(qapp, LIGHT)
+    style = qapp.style()
+    assert style is not None
+    before = style
+    apply_theme(qapp, DARK)
+    assert qapp.style() is before
 
 
 @BOTH
@@ -134,6 +153,7 @@ def test_small_text_keeps_to_the_system(qapp: QApplication) -> None:
 def test_a_combo_box_shows_that_it_opens(qapp: QApplication, theme: Theme) -> None:
     apply_theme(qapp, theme)
     box = QComboBox()
+    dress(box)
     box.resize(120, 28)
     image = box.grab().toImage()
     ground = QColor(theme.raised).name()
