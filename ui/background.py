@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
+import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from PyQt6.QtCore import QObject, QRunnable, QThreadPool, pyqtSignal
+from PyQt6.QtCore import QObject, pyqtSignal
 
 from jukebox_studio.errors import JukeboxError
 
@@ -21,9 +24,10 @@ class Background(QObject):
     _ended = pyqtSignal(object, object, object, object)
 
     def __init__(self, parent: QObject | None = None, *, threads: int = 2) -> None:
+        """With one thread, work is done in the order in which it was asked for."""
         super().__init__(parent)
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(threads)
+        self._crew = _Crew(threads)
+        weakref.finalize(self, self._crew.close, 0.0)
         self._ended.connect(self._on_ended)
 
     def start(
@@ -33,12 +37,28 @@ class Background(QObject):
         failed: Callable[[str], None] | None = None,
     ) -> None:
         """Do `work` in a thread, then `then` with its result here."""
-        self._pool.start(_Task(work, then, failed or self.failed.emit, self._ended.emit))
+        tell = self._ended.emit
+        failed = failed or self.failed.emit
 
-    def close(self, wait_milliseconds: int = 5_000) -> None:
-        """Begin nothing more, and wait for what runs."""
-        self._pool.clear()
-        self._pool.waitForDone(wait_milliseconds)
+        def task() -> None:
+            try:
+                result, error = work(), None
+            except Exception as raised:  # told by the receiver
+                result, error = None, raised
+            try:
+                tell(then, failed, result, error)
+            except RuntimeError:  # its owner was closed meanwhile
+                _log.info("nobody waits for %r any more", work)
+
+        self._crew.do(task)
+
+    def wait(self, seconds: float = 5.0) -> None:
+        """For all that was asked for, so long at most."""
+        self._crew.wait(seconds)
+
+    def close(self, wait_seconds: float = 5.0) -> None:
+        """Begin nothing more, wait for what runs, and tell of nothing any more. From any thread."""
+        self._crew.close(wait_seconds)
 
     def _on_ended(
         self,
@@ -47,6 +67,8 @@ class Background(QObject):
         result: object,
         error: Exception | None,
     ) -> None:
+        if self._crew.is_closed:
+            return
         try:
             if error is not None:
                 raise error
@@ -58,23 +80,49 @@ class Background(QObject):
             failed(self.tr("Something went wrong that should not: {fault}.").format(fault=fault))
 
 
-class _Task(QRunnable):
-    def __init__(
-        self,
-        work: Callable[[], object],
-        then: object,
-        failed: Callable[[str], None],
-        ended: Callable[[object, object, object, object], None],
-    ) -> None:
-        super().__init__()
-        self._work, self._then, self._failed, self._tell = work, then, failed, ended
+class _Crew:
+    """Threads that nobody has to wait for: a drive that answers no more must not keep a program
+    from ending. QThreadPool waits for its threads when it is deleted, and so do Python's pools.
+    """
 
-    def run(self) -> None:
-        try:
-            result, error = self._work(), None
-        except Exception as raised:  # told by the receiver
-            result, error = None, raised
-        try:
-            self._tell(self._then, self._failed, result, error)
-        except RuntimeError:  # its owner was closed meanwhile
-            _log.info("nobody waits for %r any more", self._work)
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._threads = self._busy = 0
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._changed = threading.Condition()
+        self.is_closed = False
+
+    def do(self, task: Callable[[], None]) -> None:
+        with self._changed:
+            if self.is_closed:
+                return
+            self._waiting.append(task)
+            if self._threads < min(self._most, self._busy + len(self._waiting)):
+                self._threads += 1
+                threading.Thread(target=self._work, name="background", daemon=True).start()
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy and not self._waiting, seconds)
+
+    def close(self, wait_seconds: float) -> None:
+        with self._changed:
+            self.is_closed = True
+            self._waiting.clear()
+            self._changed.notify_all()
+        self.wait(wait_seconds)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self.is_closed)
+                if self.is_closed:
+                    return
+                task = self._waiting.popleft()
+                self._busy += 1
+            task()
+            del task  # with all that it holds
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 
 from PyQt6.QtCore import (
     QEvent,
-    QObject,
     QRect,
-    QRunnable,
     QSize,
     Qt,
-    QThreadPool,
     QTimer,
     QUrl,
     pyqtSignal,
@@ -40,6 +38,7 @@ from PyQt6.QtWidgets import (
 )
 
 from jukebox_studio.model.labels import Version, dropped_characters
+from ui.background import Background
 from ui.draft import AlignedWord, SyllableCounts, Voice, split_words, syllable_counts
 from ui.panel_controls import Fold, column, describe, quiet_label, row
 from ui.theme import GRID_PX, current_theme, small_font, with_alpha
@@ -181,23 +180,6 @@ def _utf16_length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-# Syllables ---------------------------------------------------------------------------------------
-
-
-class _Counting(QRunnable):
-    def __init__(self, told: _Told, number: int, old: str, new: str) -> None:
-        super().__init__()
-        self._told, self._number, self._old, self._new = told, number, old, new
-
-    def run(self) -> None:
-        counts = syllable_counts(self._old, self._new)
-        self._told.counted.emit(self._number, counts)
-
-
-class _Told(QObject):
-    counted = pyqtSignal(int, object)
-
-
 # The editor --------------------------------------------------------------------------------------
 
 
@@ -219,11 +201,8 @@ class LyricsEditor(QWidget):
         self._version: Version | None = None
         self._generation = 0
         self.counts = SyllableCounts()
-        self._told = _Told()
-        self._told.counted.connect(self._counted)
         # One at a time, so that counts come in the order that was typed.
-        self._pool = QThreadPool()
-        self._pool.setMaxThreadCount(1)
+        self._background = Background(self, threads=1)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_WAIT_MS)
@@ -456,7 +435,10 @@ class LyricsEditor(QWidget):
         self._show_unknown()
         self._generation += 1
         old = self.old.toPlainText() if self._sings_again else ""
-        self._pool.start(_Counting(self._told, self._generation, old, self.new.toPlainText()))
+        new = self.new.toPlainText()
+        self._background.start(
+            partial(syllable_counts, old, new), partial(self._counted, self._generation)
+        )
 
     def _counted(self, number: int, counts: SyllableCounts) -> None:
         if number != self._generation:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, QRunnable, Qt, QThreadPool, pyqtSignal
+from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 )
 
 from jukebox_studio.errors import JukeboxError
+from ui.background import Background
 from ui.draft import Draft
 from ui.draft_presets import (
     MOST_NAME,
@@ -194,8 +195,7 @@ class PresetShelf(QObject):
         super().__init__(parent)
         self.folder = folder
         # One at a time: what is listed is what was just written.
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(1)
+        self._background = Background(self, threads=1)
 
     def serve(self, menu: PresetMenu) -> None:
         self.presets_changed.connect(menu.set_presets)
@@ -240,13 +240,13 @@ class PresetShelf(QObject):
 
     def wait(self) -> None:
         """Until all is written: before the program ends."""
-        self._pool.waitForDone()
+        self._background.wait()
 
     def _saved(self, preset: Preset) -> str:
         return self.tr("The preset {0} is saved.").format(preset.name)
 
     def _run(self, work: Callable[[], str], *, lists: bool = True) -> None:
-        self._pool.start(_Work(partial(self._do, work, lists)))
+        self._background.start(partial(self._do, work, lists), lambda _: None)
 
     def _do(self, work: Callable[[], str], lists: bool) -> None:
         try:
@@ -263,12 +263,3 @@ class PresetShelf(QObject):
         self.presets_changed.emit(presets)
         for sentence in faults:
             self.failed.emit(sentence)
-
-
-class _Work(QRunnable):
-    def __init__(self, work: Callable[[], None]) -> None:
-        super().__init__()
-        self._work = work
-
-    def run(self) -> None:
-        self._work()
