@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from PyQt6.QtCore import QLocale, QTranslator
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtNetwork import QLocalServer, QLocalSocket
 from PyQt6.QtWidgets import QApplication
@@ -17,6 +16,7 @@ from jukebox_studio.client import EngineClient
 from ui.daw_link import DawLink
 from ui.diagnostics import log_path, start_log
 from ui.first_start import is_project
+from ui.language import speak
 from ui.playback_link import remove_leftovers
 from ui.player import Player
 from ui.settings import SettingsStore, playback_settings
@@ -25,7 +25,6 @@ from ui.theme import THEMES, apply_theme
 from ui.window import MainWindow
 
 CONNECT_MILLISECONDS = 300
-TRANSLATIONS = Path(__file__).resolve().parent / "translations"
 _log = logging.getLogger(__name__)
 
 
@@ -59,16 +58,13 @@ def run(paths: list[Path]) -> int:
 
 
 def application() -> QApplication:
-    """The one of this process, named and in the user's language."""
+    """The one of this process, with its name."""
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         app = QApplication(sys.argv[:1])
     app.setApplicationName("Jukebox Studio")
     app.setDesktopFileName("jukebox-studio")
     QGuiApplication.setQuitOnLastWindowClosed(True)
-    translator = QTranslator(app)
-    if translator.load(QLocale(), "jukebox-studio", "_", str(TRANSLATIONS)):
-        app.installTranslator(translator)
     return app
 
 
@@ -76,6 +72,7 @@ def make_window(app: QApplication, log: Path) -> MainWindow:
     """The window with its engine, player and bridge; not shown, and without a project yet."""
     store = SettingsStore(settings_path())
     settings = store.settings
+    speak(app, settings.language)
     apply_theme(app, THEMES[settings.theme])
     remove_leftovers()
 

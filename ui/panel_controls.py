@@ -8,8 +8,10 @@ from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
+    QFrame,
     QHBoxLayout,
     QLabel,
+    QScrollArea,
     QSizePolicy,
     QSlider,
     QToolButton,
@@ -212,6 +214,29 @@ class Amount(QWidget):
     def _typed(self) -> None:
         self._follow()
         self.changed.emit(self.value())
+
+
+class UpDownArea(QScrollArea):
+    """Scrolls up and down alone: it is as wide as what is in it, in any language and font."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def minimumSizeHint(self) -> QSize:
+        hint, content, bar = super().minimumSizeHint(), self.widget(), self.verticalScrollBar()
+        assert bar is not None
+        if content is not None:
+            hint.setWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
+        return hint
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
 
 
 class Fold(QWidget):

@@ -15,13 +15,11 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QListWidget,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSpinBox,
     QToolButton,
@@ -66,6 +64,7 @@ from ui.panel_controls import (
     ElidedLabel,
     Fold,
     PlainNumber,
+    UpDownArea,
     WheelGuard,
     column,
     describe,
@@ -78,6 +77,7 @@ from ui.preset_menu import PresetMenu
 from ui.style_pad import StylePad
 from ui.theme import GRID_PX, icon
 from ui.timeline_morph import Morph
+from ui.words import licence_said
 
 MOST_CODES = 2048
 """The largest codebook of the published models: top-k beyond is off anyway."""
@@ -517,12 +517,8 @@ class RequestPanel(QWidget):
         )
         body.addWidget(self._make_folds())
         body.addStretch(1)
-        self.scroll_area = QScrollArea()
+        self.scroll_area = UpDownArea()
         self.scroll_area.setWidget(self._body)
-        self.scroll_area.setWidgetResizable(True)
-        self.scroll_area.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         footer = QVBoxLayout()
         footer.setContentsMargins(3 * GRID_PX, 2 * GRID_PX, 3 * GRID_PX, 3 * GRID_PX)
         footer.setSpacing(2 * GRID_PX)
@@ -538,7 +534,7 @@ class RequestPanel(QWidget):
         for spin in self._body.findChildren(QAbstractSpinBox):
             # Up, Down and typing do; the arrows are too small to hit and make a crowd.
             spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-        self.setMinimumWidth(80 * GRID_PX)
+        self._body.setMinimumWidth(77 * GRID_PX)
         self.setFocusProxy(self.operation_buttons["continue"])
         QWidget.setTabOrder(self.operation_buttons["vary"], self.presets)
 
@@ -1004,7 +1000,7 @@ class RequestPanel(QWidget):
             self.model.addItem(model.name)
         self.model.setCurrentIndex(self.model.findText(model.name))
         self.model.setToolTip(model.description or self.tr("Which model makes the music"))
-        self.licence.setText(model.licence.in_plain_words)
+        self.licence.setText(licence_said(model.licence))
         self.licence.show()
 
 

@@ -26,6 +26,7 @@ from PyQt6.QtWidgets import (
 
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.exports import exports_folder
+from ui.language import language_of_system, languages
 from ui.playback_link import USUAL_LATENCY_SECONDS, Output, PlaybackSettings
 from ui.settings_file import Settings, read_settings, write_settings
 from ui.theme import GRID_PX
@@ -128,6 +129,17 @@ class SettingsPage(QDialog):
         self.theme.setCurrentIndex(self.theme.findData(settings.theme))
         self.theme.activated.connect(lambda: self._store.change(theme=self.theme.currentData()))
         form.addRow(self.tr("&Colours"), self.theme)
+        self.language = QComboBox()
+        known = languages()
+        system = self.tr("The system's ({language})").format(language=known[language_of_system()])
+        for code, name in (("", system), *known.items()):
+            self.language.addItem(name, code)
+        self.language.setCurrentIndex(max(0, self.language.findData(settings.language)))
+        self.language.activated.connect(
+            lambda: self._store.change(language=self.language.currentData())
+        )
+        form.addRow(self.tr("&Language"), self.language)
+        form.addRow("", self._hint(self.tr("Counts from the next start of the program on.")))
         self.exports = QLineEdit(settings.exports_folder)
         self.exports.setPlaceholderText(str(exports_folder()))
         self.exports.editingFinished.connect(

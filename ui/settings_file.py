@@ -24,6 +24,8 @@ class Settings:
     """Everything has a value that works; what is not known any more is left out when read."""
 
     theme: Literal["dark", "light"] = "dark"
+    language: str = ""
+    """A code of `ui.language.languages`; empty is the system's."""
     projects_folder: str = ""
     """Where new projects are put; empty is the documents folder."""
     exports_folder: str = ""

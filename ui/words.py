@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from jukebox_studio.licences import Licence
     from jukebox_studio.tempo_detection import TempoGuess
 
 
@@ -53,6 +54,21 @@ def change_name(label: str) -> str:
         "Reorder queue": translate("Words", "Reorder queue"),
     }
     return names.get(label, label)
+
+
+def licence_said(licence: Licence) -> str:
+    """What may be done with the music, and what to say with it."""
+    if licence.commercial_use:
+        use = translate("Words", "{0}. Commercial use of the music is allowed by it.")
+    else:
+        use = translate(
+            "Words",
+            "{0}. Not for commercial use: neither the model nor the music made with it.",
+        )
+    if not licence.disclosure:
+        return use.format(licence.name)
+    say = translate("Words", "When you share the music, say: “{0}”").format(licence.disclosure)
+    return f"{use.format(licence.name)} {say}"
 
 
 def tempo_guess_said(guess: TempoGuess) -> str:

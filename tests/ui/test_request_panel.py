@@ -400,7 +400,7 @@ def test_the_model_is_chosen_and_its_licence_shown(qtbot: QtBot, panel: RequestP
     assert told.args == ["other"]
     panel.set_model(replace(a_model("other", sings=False), licence=OPENAI_JUKEBOX))
     assert "Not for commercial use" in panel.licence.text()
-    assert 'say: "Created using OpenAI\'s Jukebox."' in panel.licence.text()
+    assert "say: “Created using OpenAI's Jukebox.”" in panel.licence.text()
     assert not panel.lyrics_fold.isVisible()
     choose(qtbot, panel, "relyric")
     assert "other does not know words; choose a model that sings" in panel.problem.text()
