@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import platformdirs
+import psutil
 from pydantic import TypeAdapter
 
 from bridge.spool import spool_folder
@@ -128,6 +131,22 @@ def remove(name: str, daw: Installer) -> Done:
 def installed_files(name: str) -> list[Path]:
     """Files of a DAW that were put in place and are still there."""
     return [path for old in _record(name) if (path := Path(old)).is_file()]
+
+
+def program_runs(name: str) -> bool:
+    """Whether a program runs that has the same home as this one; name: a pattern, in any case."""
+    home = os.path.expanduser("~")
+    for process in psutil.process_iter(["name"]):
+        if not re.fullmatch(rf"({name})(\.exe)?", process.info["name"] or "", re.IGNORECASE):
+            continue
+        try:
+            if process.environ().get("HOME", home) == home:
+                return True
+        except psutil.NoSuchProcess:
+            continue
+        except psutil.AccessDenied:
+            continue  # another user's
+    return False
 
 
 def make_ready() -> None:

@@ -11,17 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from bridge.daws.ardour.scripts import SCRIPTS, chunk, source
 from bridge.daws.ardour.ui_scripts import Entry, added, removed
-from bridge.daws.install import Plan, sent_folder
+from bridge.daws.install import Plan, program_runs, sent_folder
 from bridge.token import configuration_folder
 from jukebox_studio.errors import JukeboxError
 
 MAJOR = 7
 REGISTERED_IN = "7.3"
 """The version whose file of registered scripts is known; others get the script files only."""
+
+NAMES = r"ardour(-\d.*|\d*)"
+"""Of its process."""
 
 _PROGRAMS = {
     "darwin": ("/Applications/Ardour7.app/Contents/MacOS/Ardour7",),
@@ -44,7 +45,7 @@ class ArdourInstaller:
 
     @classmethod
     def here(cls) -> ArdourInstaller:
-        return cls(configuration(), installed_version, is_running)
+        return cls(configuration(), installed_version, lambda: program_runs(NAMES))
 
     def install(self) -> Plan:
         version = self.version()
@@ -126,21 +127,3 @@ def installed_version() -> str:
         if found:
             return found[1].decode()
     return ""
-
-
-def is_running() -> bool:
-    """Whether an Ardour runs that has the same home as this program."""
-    home = os.path.expanduser("~")
-    for process in psutil.process_iter(["name"]):
-        if not re.fullmatch(
-            r"ardour(-\d.*|\d*(\.exe)?)", process.info["name"] or "", re.IGNORECASE
-        ):
-            continue
-        try:
-            if process.environ().get("HOME", home) == home:
-                return True
-        except psutil.NoSuchProcess:
-            continue
-        except psutil.AccessDenied:
-            continue  # another user's
-    return False

@@ -1,0 +1,1 @@
+"""Ableton Live: our remote script, its installation, and a client of AbletonOSC."""
