@@ -61,7 +61,7 @@ class Told:
             return None
         style = self.request.style.points[0]
         label, words = self._label(level, tables, style, self.request.lyrics)
-        return LabelBatch.of([label] * rows, words)
+        return self._batch(level, label, words, rows)
 
     def words(self, level: int) -> SungWords | None:
         """None where a level knows no words, or none are said."""
@@ -100,13 +100,22 @@ class Told:
         if guidance.lyrics and config.lyrics:
             null = None if config.lyrics.null_token is not None else ""
             label, words = self._label(config.level, tables, self.request.style.points[0], null)
-            guides.append(Guide(guidance.lyrics, labels=LabelBatch.of([label] * rows, words)))
+            without = self._batch(config.level, label, words, rows)
+            guides.append(Guide(guidance.lyrics, labels=without))
         if guides and config.name in PUBLISHED_PRIORS:
             self.notes[
                 f"{self.models.bundle.manifest.name} was not trained with its labels left out: "
                 "guidance is a contrast of two labels there, and nobody has shown what it is worth."
             ] = None
         return guides
+
+    def _batch(
+        self, level: int, label: Label, sung_at_samples: NDArray[np.float64] | None, rows: int
+    ) -> LabelBatch:
+        lyrics = self.models.bundle.manifest.priors[level].lyrics
+        centred = lyrics is not None and lyrics.centred
+        sung_at = None if sung_at_samples is None else [sung_at_samples] * rows
+        return LabelBatch.of([label] * rows, sung_at, centred=centred)
 
     def _label(
         self, level: int, tables: LabelTables, style: StylePoint, lyrics: str | None

@@ -84,6 +84,8 @@ class ModelSummary:
     """Of its names and characters; None where it takes no labels."""
     lyric_tokens: int = 0
     """Characters it sees at a time; 0 where it knows no words."""
+    centred_lyrics: bool = False
+    """What it sees of them moves with the music even where it could see all; see LyricsConfig."""
     window_seconds: float = 0.0
     """How much music it sees at a time."""
     longest_seconds: float | None = None
@@ -117,6 +119,7 @@ class ModelSummary:
             genres=_listed(tables.genres) if tables else (),
             version=labels.version if labels else None,
             lyric_tokens=lyrics.n_tokens if lyrics else 0,
+            centred_lyrics=lyrics is not None and lyrics.centred,
             window_seconds=top.sample_length / top.sample_rate_hz if top else 0.0,
             longest_seconds=labels.max_duration_seconds if labels else None,
             guidance_is_contrast=top is not None and top.name in PUBLISHED_PRIORS,
@@ -564,7 +567,9 @@ def words_exceed_sight(draft: Draft, clip: Clip, model: ModelSummary) -> bool:
         texts.append(clip.lyrics)
     elif draft.kind == "relyric":
         texts += [draft.words_before, draft.words_after]
-    return sum(len(clean_lyrics(text, model.version)) for text in texts) >= model.lyric_tokens
+    # Around the moment that it is at, it sees half of what it can on each side.
+    most = model.lyric_tokens // 2 if model.centred_lyrics else model.lyric_tokens
+    return sum(len(clean_lyrics(text, model.version)) for text in texts) >= most
 
 
 def seen_words(
@@ -597,7 +602,7 @@ def seen_words(
             first = len(times)
         times += (a + (b - a) * np.arange(len(part)) / max(1, len(part))).tolist()
     middle = begin + (end - begin) * at_share
-    window = sung_window(np.array(times), model.lyric_tokens, middle)
+    window = sung_window(np.array(times), model.lyric_tokens, middle, centred=model.centred_lyrics)
     seen = window[window >= 0] - first
     lengths = [_cleaned_length(c, version) for c in draft.new_words]
     ends = list(accumulate(lengths))

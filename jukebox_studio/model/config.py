@@ -175,6 +175,10 @@ class LyricsConfig:
     null_token: int | None = None
     """Fills the window where words are sung that nobody wrote down. The original has no such token:
     to it, no lyrics are all there is to say about that."""
+    centred: bool = False
+    """The middle of the lyric window is always what is sung in the middle of the music, padded past
+    the ends of the words: a head can then find its place by counting. The original's window stops
+    at the ends of the lyrics."""
     init_scale: float = field(default=0.7, compare=False)
     """Of the lyric encoder, when training starts from nothing."""
 
@@ -436,7 +440,9 @@ def _own_prior(
 
 def _own_lyrics(n_tokens: int, encoder: TransformerConfig, alignment_layer: int) -> LyricsConfig:
     """Lyrics in the v2 vocabulary, with one token more for words that are not known."""
-    return LyricsConfig("v2", n_tokens, 81, 0.1, encoder, alignment_layer, 0, null_token=80)
+    return LyricsConfig(
+        "v2", n_tokens, 81, 0.1, encoder, alignment_layer, 0, null_token=80, centred=True
+    )
 
 
 PRIORS = {

@@ -29,6 +29,8 @@ Ints = NDArray[np.int64]
 UNKNOWN = 0
 """Id of the artist and genre `unknown`, and the lyric token of padding."""
 NO_GENRE = -1
+UNKNOWN_LENGTH = -1
+"""Total length of a song of which nothing is told about time. The original has no such thing."""
 TIMING_FIELDS = 3
 LEAD_FIELDS = 4
 """Fields of `y` ahead of the genres: three of timing, and the artist."""
@@ -287,17 +289,26 @@ def lyric_window(
 
 
 def sung_window(
-    sung_at_samples: NDArray[np.float64], n_tokens: int, middle_samples: float, shift: int = 0
+    sung_at_samples: NDArray[np.float64],
+    n_tokens: int,
+    middle_samples: float,
+    shift: int = 0,
+    *,
+    centred: bool,
 ) -> Ints:
     """As `lyric_window`, where it is known when each character is sung: indices [n_tokens].
 
     sung_at_samples [characters], never falling. The window lies around what is sung in the middle
-    of the music, `shift` characters further on.
+    of the music, `shift` characters further on. centred: also where that goes past the ends of the
+    lyrics, which are then padded; see LyricsConfig.
     """
     length = len(sung_at_samples)
-    if length < n_tokens:
+    if length < n_tokens and not centred:
         return np.concatenate([np.full(n_tokens - length, -1), np.arange(length)], dtype=np.int64)
     centre = int(np.searchsorted(sung_at_samples, middle_samples)) + shift
+    if centred:
+        indices = np.arange(centre - n_tokens // 2, centre - n_tokens // 2 + n_tokens)
+        return np.where((indices >= 0) & (indices < length), indices, -1)
     first = min(max(centre - n_tokens // 2, 0), length - n_tokens)
     return np.arange(first, first + n_tokens, dtype=np.int64)
 
@@ -332,19 +343,27 @@ class LabelBatch:
 
     y: Ints
     full_tokens: tuple[tuple[int, ...], ...]
-    sung_at_samples: NDArray[np.float64] | None = None
-    """Array[characters], the same for all rows: when each is sung, from the sample that `at` calls
-    0. None leaves it to the share of the song, as in the original."""
+    sung_at_samples: tuple[NDArray[np.float64] | None, ...] | None = None
+    """Array[characters] of each row: when each is sung, from the sample that `at` calls 0. None, of
+    a row or all, leaves it to the share of the song, as in the original."""
+    centred: bool = False
+    """How the lyric window lies where that is known; see LyricsConfig."""
 
     @classmethod
     def of(
-        cls, labels: Sequence[Label], sung_at_samples: NDArray[np.float64] | None = None
+        cls,
+        labels: Sequence[Label],
+        sung_at_samples: Sequence[NDArray[np.float64] | None] | None = None,
+        *,
+        centred: bool = False,
     ) -> LabelBatch:
         tokens = tuple(lb.full_tokens for lb in labels)
-        return cls(np.stack([lb.y for lb in labels]), tokens, sung_at_samples)
+        sung_at = None if sung_at_samples is None else tuple(sung_at_samples)
+        return cls(np.stack([lb.y for lb in labels]), tokens, sung_at, centred)
 
     def rows(self, rows: slice) -> LabelBatch:
-        return LabelBatch(self.y[rows], self.full_tokens[rows], self.sung_at_samples)
+        sung_at = None if self.sung_at_samples is None else self.sung_at_samples[rows]
+        return LabelBatch(self.y[rows], self.full_tokens[rows], sung_at, self.centred)
 
     def at(self, start_samples: int, window_samples: int, n_tokens: int) -> tuple[Ints, Ints]:
         """The labels of a window `start_samples` further on, as the original moves them.
@@ -357,9 +376,10 @@ class LabelBatch:
         indices = np.empty((len(y), n_tokens), dtype=np.int64)
         if n_tokens:
             for row, full in enumerate(self.full_tokens):
-                if self.sung_at_samples is not None:
+                sung_at = None if self.sung_at_samples is None else self.sung_at_samples[row]
+                if sung_at is not None:
                     middle = start_samples + window_samples / 2
-                    indices[row] = sung_window(self.sung_at_samples, n_tokens, middle)
+                    indices[row] = sung_window(sung_at, n_tokens, middle, centred=self.centred)
                 else:
                     indices[row] = lyric_window(
                         len(full),

@@ -23,7 +23,7 @@ from jukebox_studio.model.config import (
     PriorConfig,
     TransformerConfig,
 )
-from jukebox_studio.model.labels import timing_bins
+from jukebox_studio.model.labels import UNKNOWN_LENGTH, timing_bins
 from jukebox_studio.model.transformer import Conv1D, LayerNorm, Transformer
 from jukebox_studio.model.vqvae import ResidualBlock
 
@@ -184,15 +184,24 @@ class LabelConditioner(nn.Module):
         return genre + self.artist_emb(artist)
 
     def timing(self, labels: Labels) -> Tensor | None:
-        """Tensor[B, T, W], or None below the top level."""
+        """Tensor[B, T, W], zeros for a song of UNKNOWN_LENGTH; None below the top level."""
         if self.config.t_bins is None:
             return None
         # On the processor in numpy, whatever the model's device: a bin may hang on a last bit.
         y = torch.cat([labels.total_length, labels.offset, labels.sample_length], dim=1)
+        known = labels.total_length != UNKNOWN_LENGTH
+        if not bool(known.all()):
+            # Any song that the bins are made for stands in where nothing will be added.
+            shortest, longest = self.config.min_duration_seconds, self.config.max_duration_seconds
+            assert shortest is not None
+            assert longest is not None
+            song = [int((shortest + longest) / 2 * self.sample_rate_hz), 0, 0]
+            y = torch.where(known, y, y.new_tensor(song))
         bins = timing_bins(y.cpu().numpy(), self.config, self.n_ctx, self.sample_rate_hz)
         total, absolute, relative = (torch.from_numpy(b).to(y.device) for b in bins)
         where = self.total_length_emb(total) + self.absolute_pos_emb(absolute)
-        return where + self.relative_pos_emb(relative)
+        where = where + self.relative_pos_emb(relative)
+        return torch.where(known.unsqueeze(2), where, 0.0)
 
 
 class DilatedStack(nn.Module):
@@ -419,15 +428,19 @@ class Prior(nn.Module):
         y: Tensor | None = None,
         codes_above: Tensor | None = None,
         lyric_tokens: Tensor | None = None,
+        shown: Tensor | None = None,
     ) -> PriorLoss:
         """Cross-entropies in bits per token of one batch of windows, differentiable.
+
+        shown: Tensor[B, n_ctx], what stands before each code where that is not `codes` itself.
 
         total = (fraction x lyrics x N + codes x T) / (N + T): lyrics are learned too, at a weight.
         """
         lyrics, length = self.config.lyrics, codes.shape[1]
         tokens = self.lyric_tokens(y, lyric_tokens)
         encoder_kv = self.encoder_kv(tokens)
-        logits = self._logits(codes, self.conditioning(y, codes_above), tokens, encoder_kv)
+        before = codes if shown is None else shown
+        logits = self._logits(before, self.conditioning(y, codes_above), tokens, encoder_kv)
         ids = self.sequence(codes, tokens)
         code_bits = _bits(logits[:, -length:], ids[:, -length:])
         if lyrics is None or tokens is None:

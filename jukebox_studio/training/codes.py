@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PriorConfig
 from jukebox_studio.model.labels import (
     UNKNOWN,
+    UNKNOWN_LENGTH,
     Labeller,
     LabelTables,
     Version,
@@ -95,15 +98,28 @@ def make_tables(tracks: Sequence[Track]) -> LabelTables:
 
 @dataclass(frozen=True)
 class Dropout:
-    """The chance that a window is not told its artist, its genres, its lyrics: each by itself.
+    """The chance that a window is not told something, each by itself, and what is told wrong.
 
-    Then the model also learns what music is like without them, which guidance needs; the original
+    Not told, the model also learns what music is like without, which guidance needs; the original
     dropped none.
     """
 
     artist: float = 0.1
     genres: float = 0.1
     lyrics: float = 0.1
+    timing: float = 0.1
+    wrong_codes: float = 0.0
+    """The largest share of a window's codes, and of those above, that are shown as others; each
+    window has a share of its own, from 0 up. A model that could always trust what came before never
+    learns to stand its own mistakes, nor to listen to words and style."""
+
+
+LYRICS_SHIFT = 1 / 20
+"""How far, as a share of its length, a lyric window is moved in training at the most: at rendering
+time nobody knows the exact place either, but more would hide it."""
+LENGTH_SPREAD = 0.1
+"""Standard deviation of the log of what a song's length is told as, with its place in it: else its
+exact length would be its name."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +161,10 @@ class Batch:
 
     codes: Tensor
     """Tensor[B, n_ctx] int64."""
+    shown: Tensor
+    """Tensor[B, n_ctx]: the same, but for those that are told wrong."""
     above: Tensor | None
-    """Tensor[B, n_ctx / ratio], where the model has a conditioner."""
+    """Tensor[B, n_ctx / ratio] as shown, where the model has a conditioner."""
     y: Tensor
     """Tensor[B, fields]."""
     sung: Tensor | None
@@ -223,11 +241,17 @@ class CodeWindows:
                 [t.levels[level + 1][s // self.ratio : s // self.ratio + length] for t, s in rows]
             )
         told = [self._label(t, s, rng) for t, s in rows]
+        codes = shown = stack([t.levels[level][s : s + n_ctx] for t, s in rows])
+        if rng is not None and self.dropout is not None and self.dropout.wrong_codes:
+            shares = rng.random(len(rows)) * self.dropout.wrong_codes
+            shown = _some_wrong(codes, shares, rng)
+            above = None if above is None else _some_wrong(above, shares, rng)
         sung = None
         if self.config.lyrics:
             sung = torch.from_numpy(np.stack([found for _, found in told])).float()
         return Batch(
-            codes=stack([t.levels[level][s : s + n_ctx] for t, s in rows]),
+            codes=codes,
+            shown=shown,
             above=above,
             y=torch.from_numpy(np.stack([y for y, _ in told])),
             sung=sung,
@@ -239,16 +263,20 @@ class CodeWindows:
         """The label [fields] of a window, and what is sung at each of its codes, [n_ctx]."""
         artist, genre = track.track.artist, track.track.genre
         text = self._texts.get(track.track.path)
-        shift = 0.0
+        shift, longer, timing_known = 0.0, 1.0, True
         if rng is not None and self.dropout is not None:
             # Always as many draws, so that one choice does not shift the next.
-            draws = rng.random(4)
+            draws = rng.random(6)
             artist = "unknown" if draws[0] < self.dropout.artist else artist
             genre = "unknown" if draws[1] < self.dropout.genres else genre
             text = None if draws[2] < self.dropout.lyrics else text
-            shift = draws[3] - 0.5
+            shift = 2 * draws[3] - 1
+            longer = math.exp(LENGTH_SPREAD * NormalDist().inv_cdf(draws[4] or 0.5))
+            timing_known = draws[5] >= self.dropout.timing
         start_samples = start * self.config.hop_samples
-        total, offset = fit_timing(self.config, track.total_samples, start_samples)
+        total, offset = fit_timing(
+            self.config, round(longer * track.total_samples), round(longer * start_samples)
+        )
         y = self.labeller.label(
             artist=artist,
             genre=genre,
@@ -256,6 +284,8 @@ class CodeWindows:
             total_samples=total,
             offset_samples=offset,
         ).y
+        if not timing_known:
+            y[0] = UNKNOWN_LENGTH
         sung = np.full(self.config.n_ctx, np.nan)
         lyrics = self.config.lyrics
         if lyrics and text is not None and text.sung_at_seconds is not None:
@@ -267,14 +297,19 @@ class CodeWindows:
     def _timed_indices(self, text: SungText, start_samples: int, shift: float) -> NDArray[np.int64]:
         """The lyric window around what is sung in the middle of a window of music.
 
-        `shift` (-0.5 to 0.5) moves it by up to a quarter of its length: at rendering time nobody
-        knows the exact place either.
+        `shift` (-1 to 1) moves it by up to LYRICS_SHIFT.
         """
         assert self.config.lyrics is not None
         assert text.sung_at_seconds is not None
         n_tokens = self.config.lyrics.n_tokens
         middle = (start_samples + self.config.sample_length / 2) / self.config.sample_rate_hz
-        return sung_window(text.sung_at_seconds, n_tokens, middle, round(shift * n_tokens / 2))
+        return sung_window(
+            text.sung_at_seconds,
+            n_tokens,
+            middle,
+            round(shift * LYRICS_SHIFT * n_tokens),
+            centred=self.config.lyrics.centred,
+        )
 
     def _sung(
         self, track: CodedTrack, text: SungText, indices: NDArray[np.int64], start: int
@@ -289,6 +324,15 @@ class CodeWindows:
         word = np.searchsorted(begins, seconds, side="right") - 1
         singing = (word >= 0) & (seconds < ends[word])
         character = np.searchsorted(text.sung_at_seconds, seconds, side="right") - 1
-        place = character - indices[indices >= 0][0] + (indices < 0).sum()
-        singing &= (character >= 0) & (place >= (indices < 0).sum()) & (place < len(indices))
+        first = int((indices >= 0).argmax())
+        place = character - indices[first] + first
+        seen = np.concatenate([indices >= 0, [False]])
+        singing &= (character >= 0) & seen[np.clip(place, -1, len(indices))]
         return np.where(singing, place, np.nan)
+
+
+def _some_wrong(codes: Tensor, shares: NDArray[np.float64], rng: np.random.Generator) -> Tensor:
+    """Tensor[B, T] with `shares` [B] of each row taken from other places of the batch."""
+    wrong = torch.from_numpy(rng.random(codes.shape) < shares[:, None])
+    others = codes.flatten()[torch.from_numpy(rng.integers(codes.numel(), size=codes.shape))]
+    return torch.where(wrong, others, codes)

@@ -190,6 +190,8 @@ def prior(
     drop_artist: Share = 0.1,
     drop_genres: Share = 0.1,
     drop_lyrics: Share = 0.1,
+    drop_timing: Share = 0.1,
+    wrong_codes: Share = 0.0,
     minutes_per_artist: float = math.inf,
     weight_decay: float = 0.0,
     guided: float = 0.1,
@@ -230,6 +232,11 @@ def prior(
         Chance that a window is not told its genres.
     drop_lyrics
         Chance that a window is told that its words are not known.
+    drop_timing
+        Chance that a window is not told how long its song is and where it lies in it.
+    wrong_codes
+        The largest share of a window's codes that are shown wrong: each window has a share of its
+        own, from 0 up.
     minutes_per_artist
         Learn from at most so much of each artist, which saves encoding the rest.
     weight_decay
@@ -271,7 +278,7 @@ def prior(
         for split in ("train", "validation")
     }
     tables = make_tables([t for t in read_table(data) if t.split == "train"])
-    dropout = Dropout(drop_artist, drop_genres, drop_lyrics)
+    dropout = Dropout(drop_artist, drop_genres, drop_lyrics, drop_timing, wrong_codes)
     windows = CodeWindows(coded["train"], shape, tables, seed, evenness, dropout)
     held_out = None
     if coded["validation"]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import LYRICS, PRIME
 from jukebox_studio.model.prior import Prior
-from jukebox_studio.training.codes import CodedTrack, CodeWindows, SungText
+from jukebox_studio.training.codes import CodedTrack, CodeWindows
 
 NEAR_CHARACTERS = 5
 """A head is right where it looks no further than this from the character that is sung."""
@@ -57,49 +57,17 @@ def lyric_layers(prior: Prior) -> list[int]:
 
 def sung_windows(windows: CodeWindows, most_per_track: int) -> list[SungWindow]:
     """Windows of all tracks whose words are timed, at least half of whose codes are sung."""
-    config = windows.config
-    assert config.lyrics is not None
+    assert windows.config.lyrics is not None
     found = []
     for track in windows.tracks:
-        text = SungText.of(track.track, windows.labeller.tables.version)
-        if text is None or text.sung_at_seconds is None:
-            continue
         for _, start in windows.spread(track, most_per_track):
-            y = windows.collate([(track, start)]).y[0].numpy()
-            tokens = y[-config.lyrics.n_tokens :]
-            sung = _sung_indices(track, text, tokens, start, windows)
+            batch = windows.collate([(track, start)])
+            assert batch.sung is not None
+            sung = batch.sung[0].double().numpy()
             if np.isfinite(sung).mean() >= 0.5:
+                tokens = batch.y[0, -windows.config.lyrics.n_tokens :].numpy()
                 found.append(SungWindow(track, start, tokens, sung))
     return found
-
-
-def _sung_indices(
-    track: CodedTrack,
-    text: SungText,
-    tokens: NDArray[np.int64],
-    start: int,
-    windows: CodeWindows,
-) -> NDArray[np.float64]:
-    config = windows.config
-    assert text.sung_at_seconds is not None
-    at = start + np.arange(config.n_ctx) + 0.5
-    seconds = at * config.hop_samples / config.sample_rate_hz
-    singing = np.zeros(len(seconds), dtype=bool)
-    for word in track.track.words:
-        singing |= (seconds >= word.start_seconds) & (seconds < word.end_seconds)
-    characters = np.searchsorted(text.sung_at_seconds, seconds, side="right") - 1
-    indices = characters - _first_character(text.tokens, tokens)
-    singing &= (characters >= 0) & (indices >= 0) & (indices < len(tokens))
-    return np.where(singing, indices, np.nan)
-
-
-def _first_character(text: NDArray[np.int64], tokens: NDArray[np.int64]) -> int:
-    """Which character of the text stands first in the window; negative where padding does."""
-    padding = len(tokens) - len(text)
-    if padding >= 0:
-        return -padding
-    every = np.lib.stride_tricks.sliding_window_view(text, len(tokens))
-    return int(np.flatnonzero((every == tokens).all(axis=1))[0])
 
 
 def attention(prior: Prior, windows: CodeWindows, window: SungWindow) -> dict[int, Weights]:

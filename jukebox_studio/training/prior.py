@@ -41,7 +41,7 @@ class PriorTask:
         listening = self.guide.listening() if self.guide else nullcontext()
         half = torch.autocast(batch.codes.device.type, torch.bfloat16, enabled=self.bfloat16)
         with half, listening:
-            loss = self.model.loss(batch.codes, batch.y, batch.above)
+            loss = self.model.loss(batch.codes, batch.y, batch.above, shown=batch.shown)
         logged = {"bits_per_code": float(loss.codes.detach())}
         if self.model.config.lyrics:
             logged["bits_per_character"] = float(loss.lyrics.detach())

@@ -19,7 +19,14 @@ from torch import Tensor
 
 from jukebox_studio.bundle import Bundle
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.model.labels import LabelBatch, Labeller, LabelTables, fit_timing
+from jukebox_studio.model.labels import (
+    LabelBatch,
+    Labeller,
+    LabelTables,
+    Version,
+    clean_lyrics,
+    fit_timing,
+)
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
@@ -86,6 +93,24 @@ class Clip:
     def lyrics(self) -> str | None:
         """As somebody would type them for prompt and continuation."""
         return " ".join(self.words(prompt=True)) if self.track.words else self.track.lyrics
+
+    def sung_at_samples(self, version: Version) -> NDArray[np.float64] | None:
+        """When each character of `lyrics`, cleaned, is sung if the words of the prompt go evenly
+        over it, and those of the continuation over that: Array[characters]. None where nobody
+        knows what is sung."""
+        if self.lyrics is None:
+            return None
+        every, new = len(self.words(prompt=True)), len(self.words(prompt=False))
+        text = clean_lyrics(self.lyrics, version)
+        before = clean_lyrics(" ".join(self.words(prompt=True)[: every - new]), version)
+        first = len(before) if self.track.words else 0
+        return np.concatenate(
+            [
+                np.linspace(0, self.prompt_samples, first, endpoint=False),
+                self.prompt_samples
+                + np.linspace(0, self.length_samples, len(text) - first, endpoint=False),
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -214,14 +239,19 @@ class Renderer:
         return self.vqvae.decode_chunked(codes[None].long(), level)[0, :, 0].numpy()
 
     def labels(self, clips: Sequence[Clip], level: int) -> LabelBatch | None:
-        """As the engine is told of a clip: a song that begins with it and ends with the render."""
+        """As the engine is told of a clip: a song that begins with it and ends with the render.
+
+        Words go evenly over prompt and continuation, as the engine takes them.
+        """
         config = self.priors[level].config
         if config.labels is None:
             return None
         labeller = Labeller.for_prior(config, self.tables)
-        labels = []
+        labels, sung_at = [], []
         for clip in clips:
             total, offset = fit_timing(config, clip.prompt_samples + clip.length_samples, 0)
+            if config.lyrics:
+                sung_at.append(clip.sung_at_samples(config.lyrics.version))
             labels.append(
                 labeller.label(
                     artist=clip.track.artist,
@@ -231,7 +261,9 @@ class Renderer:
                     offset_samples=offset,
                 )
             )
-        return LabelBatch.of(labels)
+        if config.lyrics is None:
+            return LabelBatch.of(labels)
+        return LabelBatch.of(labels, sung_at, centred=config.lyrics.centred)
 
 
 def _paths(folder: Path, clip: Clip) -> Mapping[str, Path]:

@@ -288,6 +288,26 @@ def test_labels_move_with_their_window() -> None:
     assert (only == y[1:]).all()
 
 
+@pytest.mark.parametrize("centred", [False, True])
+def test_words_with_times_lie_around_what_is_sung(centred: bool) -> None:
+    made = labeller(n_tokens=4)
+    sung_at = [np.arange(6) * 100.0, np.array([0.0, 500.0]), None]
+    labels = [label(made, lyrics=text) for text in ("abcdef", "hi", "abcdef")]
+    batch = LabelBatch.of(labels, sung_at, centred=centred)
+    before, during, after = (batch.at(start, 200, 4)[1].tolist() for start in (0, 250, 700))
+    # "b" is sung at 100, in the middle of the first window; "d" is the next at 350, then "e".
+    if centred:
+        assert [before[0], during[0], after[0]] == [[-1, 0, 1, 2], [2, 3, 4, 5], [4, 5, -1, -1]]
+        assert [before[1], after[1]] == [[-1, 0, 1, -1], [0, 1, -1, -1]]
+    else:
+        assert [before[0], during[0], after[0]] == [[0, 1, 2, 3], [2, 3, 4, 5], [2, 3, 4, 5]]
+        assert [before[1], after[1]] == [[-1, -1, 0, 1]] * 2
+    # Without times it is the share of the song that counts.
+    assert before[2] == LabelBatch.of(labels[2:]).at(0, 200, 4)[1][0].tolist()
+    one, _ = batch.rows(slice(1, 2)).at(700, 200, 4)
+    assert (one == batch.at(700, 200, 4)[0][1:2]).all()
+
+
 def test_labels_without_lyrics_move_too() -> None:
     batch = LabelBatch.of([label(labeller(n_tokens=0), lyrics="sung elsewhere")])
     y, indices = batch.at(300, 500, n_tokens=0)

@@ -11,6 +11,7 @@ from tiny_priors import order_config, random_inputs, random_prior, upsampler_con
 from torch.nn import functional as F
 
 from jukebox_studio.model.config import PUBLISHED_PRIORS, PriorConfig
+from jukebox_studio.model.labels import UNKNOWN_LENGTH
 from jukebox_studio.model.prior import Prior
 
 DATA = Path(__file__).parent.parent / "data"
@@ -144,6 +145,32 @@ def test_losses_in_bits(order: int) -> None:
     lyrics = F.cross_entropy(lyric_logits.transpose(1, 2), tokens) / math.log(2)
     torch.testing.assert_close(loss.lyrics, lyrics)
     torch.testing.assert_close(loss.total, (0.4 * n * lyrics + 24 * codes) / (n + 24))
+
+
+@torch.no_grad()
+def test_what_is_shown_stands_before_what_is_asked_for() -> None:
+    config = order_config(2)
+    prior, inputs = random_prior(config), random_inputs(config)
+    shown = inputs.codes.flip(1)
+    logits = prior(shown, inputs.y)
+    bits = F.cross_entropy(logits.transpose(1, 2), inputs.codes) / math.log(2)
+    torch.testing.assert_close(prior.loss(inputs.codes, inputs.y, shown=shown).codes, bits)
+
+
+@torch.no_grad()
+def test_a_song_of_unknown_length_says_nothing_of_time() -> None:
+    config = order_config(2)
+    prior, inputs = random_prior(config), random_inputs(config)
+    assert inputs.y is not None
+    y = inputs.y.clone()
+    y[0, 0] = UNKNOWN_LENGTH
+    timing = prior.y_emb.timing(prior.split_labels(y))
+    told = prior.y_emb.timing(prior.split_labels(inputs.y))
+    assert timing is not None
+    assert told is not None
+    assert (timing[0] == 0).all()
+    assert (timing[1:] == told[1:]).all()
+    assert (told[0] != 0).any()
 
 
 @pytest.mark.parametrize("order", [2, 8, 12])

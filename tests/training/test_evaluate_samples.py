@@ -18,7 +18,7 @@ from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.training import evaluate_command, lyric_attention
 from jukebox_studio.training.alignment import Aligner, Fit, is_german
-from jukebox_studio.training.codes import CodedTrack, CodeWindows, encode_tracks
+from jukebox_studio.training.codes import CodedTrack, CodeWindows, SungText, encode_tracks
 from jukebox_studio.training.data import Sound, decode_tracks, read_table
 from jukebox_studio.training.evaluate_command import evaluate_bundle
 from jukebox_studio.training.extra import from_extra
@@ -351,7 +351,7 @@ def test_the_head_that_looks_at_what_is_sung_is_chosen(
         now = next(
             w for w in window.track.track.words if w.end_seconds > (window.start + at + 0.5) / rate
         )
-        shown = lyric_attention.SungText.of(window.track.track, "v2")
+        shown = SungText.of(window.track.track, "v2")
         assert shown is not None
         assert int(window.tokens[int(window.sung[at])]) in [
             int(shown.tokens[WORDS.find(now.text) + k]) for k in range(len(now.text))

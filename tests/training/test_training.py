@@ -16,6 +16,7 @@ from jukebox_studio.bundle import open_bundle, verify
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PRIORS, TINY_VQVAE
 from jukebox_studio.model.labels import (
+    UNKNOWN_LENGTH,
     Labeller,
     LabelTables,
     detokenize,
@@ -27,6 +28,7 @@ from jukebox_studio.model.load import load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.training import commands
 from jukebox_studio.training.codes import (
+    Batch,
     CodeWindows,
     Dropout,
     SungText,
@@ -359,7 +361,7 @@ def test_dropped_labels_become_unknown(music: Path, runs: Path, tmp_path: Path) 
     shape = PRIORS["tiny_level_1"]
 
     def labels(chance: float) -> torch.Tensor:
-        dropout = Dropout(chance, chance, chance)
+        dropout = Dropout(chance, chance, chance, chance)
         return CodeWindows(tracks, shape, tables, 0, dropout=dropout).batch(0, 64).y
 
     none, some, every = labels(0.0), labels(0.5), labels(1.0)
@@ -367,12 +369,40 @@ def test_dropped_labels_become_unknown(music: Path, runs: Path, tmp_path: Path) 
     null = shape.lyrics.null_token
     assert (none[:, 3] > 0).all()
     assert (every[:, 3:5] == 0).all()
+    assert (none[:, 0] > 0).all()
+    assert (every[:, 0] == UNKNOWN_LENGTH).all()
     assert 0 < (some[:, 3] == 0).sum() < 64
     assert (every[:, -16:] == null).all()
     told = (none[:, -16:] != null).all(1)
     # A third of the tracks has words, a third none, and of a third they are not known.
     assert 0 < told.sum() < 64
     assert ((none[:, -16:] == null).all(1) | told).all()
+
+
+def test_wrong_codes_are_shown_and_the_right_ones_asked_for(
+    music: Path, runs: Path, tmp_path: Path
+) -> None:
+    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
+    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
+    tables = make_tables([s.track for s in sounds])
+
+    def batch(shape: str, wrong_codes: float) -> Batch:
+        dropout = Dropout(wrong_codes=wrong_codes)
+        return CodeWindows(tracks, PRIORS[shape], tables, 0, dropout=dropout).batch(0, 32)
+
+    right, wrong = batch("tiny_level_0", 0.0), batch("tiny_level_0", 0.8)
+    assert (right.shown == right.codes).all()
+    assert (wrong.codes == right.codes).all()
+    assert (wrong.y == right.y).all()
+    assert right.above is not None
+    assert wrong.above is not None
+    for shown, true in ((wrong.shown, right.codes), (wrong.above, right.above)):
+        shares = (shown != true).float().mean(dim=1)
+        # 0.4 on the whole, a little less because some of what is drawn is by chance the same.
+        assert 0.25 < shares.mean() < 0.5
+        assert shares.min() < 0.2
+        assert shares.max() > 0.5
+        assert set(shown.unique().tolist()) <= set(true.unique().tolist())
 
 
 def test_the_lyric_window_is_where_the_words_are_sung(
@@ -388,7 +418,7 @@ def test_the_lyric_window_is_where_the_words_are_sung(
     assert text.sung_at_seconds is not None
     for seconds, said in ((0.4, "five"), (0.47, " six")):
         # A window of two characters around the one that is sung then, or is the next.
-        _, centre = sung_window(text.sung_at_seconds, 2, seconds)
+        _, centre = sung_window(text.sung_at_seconds, 2, seconds, centred=True)
         assert WORDS[centre:].startswith(said)
     windows = CodeWindows([sung], PRIORS["tiny_level_1"], make_tables([sung.track]), 0)
     for batch in windows.even(99, 8):
@@ -410,7 +440,7 @@ def test_each_code_knows_what_is_sung_there(music: Path, runs: Path, tmp_path: P
     assert batch.sung is not None
     assert batch.sung.isfinite().any()
     for y, places in zip(batch.y, batch.sung, strict=True):
-        shown = detokenize((int(t) for t in y[-16:]), "v2")
+        shown = [detokenize([int(t)], "v2") for t in y[-16:]]
         for code in places.isfinite().nonzero()[:, 0].tolist():
             seconds = (int(y[1]) + (code + 0.5) * config.hop_samples) / RATE_HZ
             word = next(w for w in sung.track.words if w.start_seconds <= seconds < w.end_seconds)
