@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from daw.desk import (
+    PATIENCE_SECONDS,
+    Musician,
+    needed_for_a_screen,
+    screen,
+    screenshot,
+)
 from pythonosc.udp_client import SimpleUDPClient
 from real_programs import needed, running
 
@@ -24,8 +29,6 @@ from bridge.daws.ardour.ui_scripts import LUA
 
 RATE_HZ = 48_000
 SUPERCLOCKS_PER_SAMPLE = 282_240_000 // RATE_HZ
-PATIENCE_SECONDS = 600
-"""For what takes a second on a machine with nothing else to do."""
 
 _STATE = (
     '<State backend="None (Dummy)" driver="Normal Speed" device="Silence" input-device="" '
@@ -66,16 +69,7 @@ quit ()
 
 def needed_for_ardour() -> None:
     needed("ardour", "ardour7-lua", package="ardour")
-    needed("Xvfb", package="xvfb")
-    needed("openbox", package="openbox")
-    needed("import", package="imagemagick")
-
-
-def wait_for(what: str, condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, f"in vain: {what}"
-        time.sleep(0.1)
+    needed_for_a_screen()
 
 
 @dataclass(frozen=True)
@@ -90,11 +84,11 @@ class Region:
     fades_in: bool
 
 
-class Home:
-    """A musician's home folder with Ardour's configuration in it."""
+class Home(Musician):
+    """With Ardour's configuration."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             self.osc_port: int = probe.getsockname()[1]
@@ -126,29 +120,6 @@ class Home:
             f"{base64.b64encode(assignments.encode()).decode()}</ActionScript></UIScripts>",
             encoding="utf-8",
         )
-
-    @property
-    def environment(self) -> dict[str, str]:
-        data = self.folder / ".local" / "share"
-        return os.environ | {
-            "HOME": str(self.folder),
-            "XDG_CONFIG_HOME": str(self.folder / ".config"),
-            "XDG_DATA_HOME": str(data),
-            "OMP_NUM_THREADS": "1",
-        }
-
-    def studio(self, *arguments: str) -> str:
-        """What a command of the program prints."""
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("jukebox-studio")), *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def make_session(self, name: str, body: str) -> Path:
         """A session made without a screen; body: Lua that has `session`."""
@@ -211,13 +182,7 @@ class Ardour:
         self._client.send_message("/access_action", [name])
 
     def screenshot(self, name: str) -> None:
-        """Kept where $JUKEBOX_TEST_ARTEFACTS says, else in out/daw."""
-        root = Path(__file__).resolve().parents[2]
-        folder = Path(os.environ.get("JUKEBOX_TEST_ARTEFACTS", root / "out" / "daw"))
-        folder.mkdir(parents=True, exist_ok=True)
-        environment = os.environ | {"DISPLAY": self.display}
-        command = ["import", "-window", "root", str(folder / f"{name}.png")]
-        subprocess.run(command, env=environment, check=True, timeout=PATIENCE_SECONDS)
+        screenshot(self.display, name)
 
     def saved_regions(self, track: str) -> list[Region]:
         """The regions of a track in the session file, which is saved first."""
@@ -257,26 +222,6 @@ def _samples(superclock: str) -> int:
     samples, rest = divmod(int(superclock[1:]), SUPERCLOCKS_PER_SAMPLE)
     assert rest == 0, "not on a sample"
     return samples
-
-
-@contextlib.contextmanager
-def screen() -> Iterator[str]:
-    """A screen that nobody sees, with a window manager; its name."""
-    read, write = os.pipe()
-    command = ("Xvfb", "-displayfd", str(write), "-screen", "0", "1600x900x24", "-nolisten", "tcp")
-    server = subprocess.Popen(
-        command, pass_fds=[write], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(write)
-    try:
-        with os.fdopen(read) as told:
-            display = f":{told.readline().strip()}"
-        with running("openbox", environment=os.environ | {"DISPLAY": display}):
-            yield display
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 @contextlib.contextmanager

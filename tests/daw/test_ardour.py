@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from daw.ardour_driver import RATE_HZ, Ardour, Home, Region, ardour, needed_for_ardour, wait_for
+from daw.ardour_driver import RATE_HZ, Ardour, Home, Region, ardour, needed_for_ardour
+from daw.desk import wait_for
 
 from bridge.daws.ardour.scripts import lua_text
 from bridge.daws.ardour.ui_scripts import names
