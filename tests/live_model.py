@@ -108,6 +108,7 @@ class Clip(LomObject):
         "loop_end": float,
         "start_marker": float,
         "gain": float,
+        "warp_mode": int,
         "pitch_coarse": int,
         "pitch_fine": float,
     }
@@ -120,6 +121,7 @@ class Clip(LomObject):
         self._rate_hz = info.samplerate
         self._frames = info.frames
         self._start_beats = start_beats
+        self._gone = False
         tempo = live.song.tempo
         self._markers = [(0.0, 0.0), (PHANTOM_BEATS * 60 / tempo, PHANTOM_BEATS)]
         self._name = path.stem
@@ -129,7 +131,7 @@ class Clip(LomObject):
         self._saved_loop = self._loop
         self._start_marker = 0.0
         self._length_beats = self._loop[1]
-        self.__dict__.update(gain=0.4, pitch_coarse=0, pitch_fine=0.0)
+        self.__dict__.update(gain=0.4, warp_mode=0, pitch_coarse=0, pitch_fine=0.0)
 
     is_audio_clip = property(lambda self: True)
     is_midi_clip = property(lambda self: False)
@@ -137,11 +139,15 @@ class Clip(LomObject):
     file_path = property(lambda self: str(self._path))
     sample_rate = property(lambda self: float(self._rate_hz))
     sample_length = property(lambda self: self._frames)
-    gain_display_string = property(lambda self: "0.0 dB" if self.gain == 0.4 else "6.0 dB")
-    start_time = property(lambda self: self._start_beats or 0.0)
     end_time = property(lambda self: self.start_time + self._length_beats)
     length = property(lambda self: self._loop[1] - self._loop[0])
     end_marker = property(lambda self: self._saved_loop[1] if self._looping else self._loop[1])
+
+    @property
+    def start_time(self) -> float:
+        if self._gone:
+            raise TypeError("Python argument types did not match C++ signature: the clip is gone")
+        return self._start_beats or 0.0
 
     @property
     def name(self) -> str:
@@ -246,7 +252,10 @@ class Clip(LomObject):
 
     def _extend(self) -> None:
         span = self._loop[1] - self._loop[0]
-        self._length_beats = span if self._warping else span * self._live.song.tempo / 60
+        if not self._warping:  # transposing is playing faster then
+            faster = 2 ** ((self.pitch_coarse + self.pitch_fine / 100) / 12)
+            span *= self._live.song.tempo / 60 / faster
+        self._length_beats = span
 
 
 class MidiClip(LomObject):

@@ -6,6 +6,7 @@ import base64
 import re
 from pathlib import Path
 
+import psutil
 import pytest
 from lupa import lua53
 
@@ -13,7 +14,7 @@ from bridge.daw_command import DAWS, list_daws
 from bridge.daws.ardour.install import ArdourInstaller
 from bridge.daws.ardour.scripts import lua_text
 from bridge.daws.ardour.ui_scripts import MOST_SLOTS, TIMER_SIGNAL, Entry, added, names, removed
-from bridge.daws.install import install, installed_files, remove
+from bridge.daws.install import install, installed_files, program_runs, remove
 from jukebox_studio.errors import JukeboxError
 
 SEND = Entry("Jukebox Studio: Send", 'ardour {} -- "\\ä\n', "return function () end")
@@ -164,6 +165,13 @@ def test_a_file_of_someone_else_is_in_the_way(home):
     with pytest.raises(JukeboxError, match="is not ours"):
         install("ardour", an_ardour(home))
     assert path.read_text() == "someone else's"
+
+
+def test_programs_that_run_are_seen():
+    name = re.escape(psutil.Process().name().removesuffix(".exe"))
+    assert program_runs(name.swapcase())
+    assert not program_runs("no-such-program")
+    assert not program_runs(name[:2]), "the whole name"
 
 
 def test_the_list_says_what_is_there(home, capsys):

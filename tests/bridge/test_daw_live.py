@@ -147,11 +147,44 @@ def test_an_unwarped_clip_counts_seconds(studio):
     clip.warping = False
     studio.live.tick()
     clip.loop_start, clip.loop_end = 0.5, 2.0
-    clip.pitch_coarse, clip.gain = -2, 0.5
     [sent] = studio.send()
     assert (sent.start_samples, sent.length_samples) == (24_000, 72_000)
     assert sent.position_samples == 72_000
-    assert studio.said == "Jukebox Studio: sent take without its transposition, without its gain."
+    clip.pitch_coarse = 1
+    assert studio.send() == []
+    assert "is transposed with Warp off" in studio.said
+
+
+def test_what_live_does_to_the_clip_is_done_to_its_results(studio):
+    """Consolidating, for one, makes a file loud and turns its clip down."""
+    clip = studio.live.clip(write_sound(studio.folder / "take.wav", 48_000), 0.0)
+    clip.gain = 0.25
+    studio.send()
+    result = write_sound(studio.folder / "r.wav", 48_000)
+    assert studio.insert(result, position_samples=48_000) == (True, "")
+    *_, plain = studio.live.guitar.arrangement_clips
+    assert (plain.gain, plain.warping) == (0.25, False)
+    clip.pitch_coarse, clip.pitch_fine, clip.warp_mode = -2, 30.0, 6
+    studio.send()
+    expected = "sent take without its transposition, which its results get in Live."
+    assert studio.said == f"Jukebox Studio: {expected}"
+    assert studio.insert(result, position_samples=96_000) == (True, "")
+    *_, low = studio.live.guitar.arrangement_clips
+    assert (low.pitch_coarse, low.pitch_fine, low.warp_mode) == (-2, 30.0, 6)
+    assert (low.warping, low.start_time, low.end_time) == (True, 4.0, 6.0)
+
+
+def test_a_clip_that_is_gone_at_once_is_not_inserted(studio):
+    result = write_sound(studio.folder / "r.wav")
+    values = {"insert": "i1", "path": str(result), "position_samples": 0, "name": "r"}
+    values |= {"timeline_rate_hz": 48_000, "track": studio.live.guitar.name}
+    studio.service.send(studio.service.peers[0].sender, "insert", values)
+    studio.live.tick()
+    studio.live.guitar.arrangement_clips[0]._gone = True
+    studio.live.guitar._clips.clear()
+    studio.live.tick()
+    studio.service.read_spool()
+    assert studio.actions.named("inserted")[0][1:] == ("i1", False, "The clip is gone again.")
 
 
 def test_a_clip_that_begins_before_its_file(studio):

@@ -50,8 +50,8 @@ def selected_clip(song: Any) -> Any:
     return clip
 
 
-def clip_values(song: Any, clip: Any, clip_id: str) -> tuple[dict[str, Any], float]:
-    """The own arguments of a `clip` message, and the tempo in quarter notes per minute in them.
+def clip_values(song: Any, clip: Any, clip_id: str) -> tuple[dict[str, Any], Treatment]:
+    """The own arguments of a `clip` message, and what Live does to the clip.
 
     Raises Refusal where the clip does not play one steady stretch of a file.
     """
@@ -95,19 +95,32 @@ def clip_values(song: Any, clip: Any, clip_id: str) -> tuple[dict[str, Any], flo
         "track": track_of(clip).name,
         "name": clip.name,
         "lyrics": _lyrics(song, clip),
-    }, tempo_bpm
+    }, Treatment(clip, tempo_bpm)
 
 
-def remark(song: Any, clip: Any, tempo_bpm: float) -> str:
-    """What of a clip stays in Live, as a half sentence for people; empty where nothing does."""
-    parts = []
-    if tempo_bpm != song.tempo:
-        parts.append(f"unwarped, at its own {tempo_bpm:.2f} BPM")
-    if clip.pitch_coarse or clip.pitch_fine:
-        parts.append("without its transposition")
-    if not clip.gain_display_string.lstrip("-").startswith("0.0 "):
-        parts.append("without its gain")
-    return ", ".join(parts)
+class Treatment:
+    """What Live does to a clip's file, and is to do to what comes back for it."""
+
+    def __init__(self, clip: Any, tempo_bpm: float) -> None:
+        """tempo_bpm: that of the file, in quarter notes per minute."""
+        self.tempo_bpm = tempo_bpm
+        self.gain = clip.gain
+        self.pitch_coarse = clip.pitch_coarse
+        self.pitch_fine = clip.pitch_fine
+        self.warp_mode = clip.warp_mode
+
+    @property
+    def is_transposed(self) -> bool:
+        return bool(self.pitch_coarse or self.pitch_fine)
+
+    def remark(self, song: Any) -> str:
+        """What is sent otherwise than it sounds, as a half sentence for people; or empty."""
+        parts = []
+        if self.tempo_bpm != song.tempo:
+            parts.append(f"unwarped, at its own {self.tempo_bpm:.2f} BPM")
+        if self.is_transposed:
+            parts.append("without its transposition, which its results get in Live")
+        return ", ".join(parts)
 
 
 def track_of(clip: Any) -> Any:
@@ -140,6 +153,11 @@ def _in_file(clip: Any, at: float, rate_hz: int) -> float:
 def _tempo(song: Any, clip: Any, start: float, stop: float, rate_hz: int) -> float:
     """The song's tempo, or that of the file where Live stretches it to the song's."""
     if not clip.warping:
+        if clip.pitch_coarse or clip.pitch_fine:
+            raise Refusal(
+                f"{clip.name} is transposed with Warp off, so it plays at another speed; turn Warp "
+                "on, or freeze and flatten the track, then send."
+            )
         return float(song.tempo)
     first, last = _in_file(clip, start, rate_hz), _in_file(clip, stop, rate_hz)
     if stop <= start or last <= first:

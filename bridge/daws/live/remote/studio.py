@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .clips import Refusal, beats_at, clip_values, nearest, remark, selected_clip
+from .clips import Refusal, Treatment, beats_at, clip_values, nearest, selected_clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +40,8 @@ class Studio:
         self._warp_marker = warp_marker
         self._sending = False
         self._sent = 0
-        self._tempos: dict[str, float] = {}
-        """In which the last clip of a track was told, by the track's name."""
+        self._treatments: dict[str, Treatment] = {}
+        """Of the last clip of each track that was sent, by the track's name."""
         self._created: list[tuple[str, Any, float]] = []
         """Clips to be looked at in the next tick: insertion, clip, beat."""
         self._told: tuple[object, ...] = ()
@@ -88,20 +88,21 @@ class Studio:
                 raise Refusal("Jukebox Studio does not run; start it and send again.")
             clip = selected_clip(song)
             self._sent += 1
-            values, tempo_bpm = clip_values(song, clip, f"live-{self._sent}")
+            values, treatment = clip_values(song, clip, f"live-{self._sent}")
         except Refusal as refusal:
             self._show(f"Jukebox Studio: {refusal}")
             return
-        self._tempos[values["track"]] = tempo_bpm
+        self._treatments[values["track"]] = treatment
         self._exchange.say("clip", values)
-        said = remark(song, clip, tempo_bpm)
+        said = treatment.remark(song)
         self._show(f"Jukebox Studio: sent {clip.name}{said and ' ' + said}.")
 
     # Inserting -----------------------------------------------------------------------------------
 
     def _insert(self, values: dict[str, Any]) -> None:
         song, path, wanted = self._document(), values["path"], values["track"]
-        tempo_bpm = self._tempos.get(wanted, song.tempo)
+        treatment = self._treatments.get(wanted)
+        tempo_bpm = treatment.tempo_bpm if treatment else song.tempo
         beat = beats_at(values["position_samples"], tempo_bpm, values["timeline_rate_hz"])
         if not Path(path).is_file():
             raise Refusal(f"There is no file {path}.")
@@ -121,38 +122,47 @@ class Studio:
         else:
             clip.name = values["name"]
             try:
-                self._warp(song, clip, tempo_bpm, seconds)
+                self._treat(song, clip, treatment, seconds)
             except RuntimeError as error:
                 self._show(f"Jukebox Studio: set the clip to {tempo_bpm:.2f} BPM yourself: {error}")
         finally:
             song.end_undo_step()
         self._created.append((values["insert"], clip, beat))
 
-    def _warp(self, song: Any, clip: Any, tempo_bpm: float, seconds: float | None) -> None:
-        """Let a new clip sound as its file is meant, at its tempo.
+    def _treat(
+        self, song: Any, clip: Any, treatment: Treatment | None, seconds: float | None
+    ) -> None:
+        """Let a new clip sound as the one that it was made for.
 
         Live warps what it imports, and guesses the tempo of what is long.
         """
         clip.looping = False
-        if tempo_bpm == song.tempo:
+        if treatment is not None:
+            clip.gain = treatment.gain
+        if treatment is None or (treatment.tempo_bpm == song.tempo and not treatment.is_transposed):
             clip.warping = False
             return
         if seconds is None:
             raise RuntimeError("it is no WAV file")
         for marker in list(clip.warp_markers)[1:-1]:  # the last one is not a real one
             clip.remove_warp_marker(marker.beat_time)
-        end = seconds * tempo_bpm / 60
+        end = seconds * treatment.tempo_bpm / 60
         clip.add_warp_marker(self._warp_marker(seconds, end))
         clip.loop_end = end  # the end marker, without a loop
+        clip.warp_mode = treatment.warp_mode
+        clip.pitch_coarse, clip.pitch_fine = treatment.pitch_coarse, treatment.pitch_fine
 
     def _look_at_created(self) -> None:
         """A tick later, when Live has carried out what it defers, such as the end of warping."""
         created, self._created = self._created, []
         for insert, clip, beat in created:
-            start = clip.start_time
             fault = ""
-            if abs(start - beat) > 1e-6:
-                fault = f"Live put the clip at beat {start:.6f}, not at {beat:.6f}."
+            try:
+                start = clip.start_time
+                if abs(start - beat) > 1e-6:
+                    fault = f"Live put the clip at beat {start:.6f}, not at {beat:.6f}."
+            except Exception:  # Boost.Python has several for what is gone
+                fault = "The clip is gone again."
             self._answer(insert, fault)
 
     def _answer(self, insert: str, fault: str) -> None:
