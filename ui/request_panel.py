@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from PyQt6.QtCore import QRegularExpression, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QRegularExpressionValidator
@@ -787,6 +789,13 @@ class RequestPanel(QWidget):
         self.to_grid.setChecked(draft.to_grid)
         self.file_format.setCurrentIndex(self.file_format.findData(draft.file_format))
         self._is_loading = False
+        self._refresh()
+
+    def change_draft(self, **values: Any) -> None:
+        """Other values of some fields of `Draft`, without telling; as undo wants it."""
+        added = self._added
+        self.set_draft(replace(self.draft(), **values))
+        self._added = added
         self._refresh()
 
     def request(self, codes_path: Path | None = None) -> Request | str:

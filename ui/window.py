@@ -54,6 +54,7 @@ from ui.audition import Audition
 from ui.background import Background
 from ui.daw_link import DawLink
 from ui.draft import ModelSummary, VariantInfo, draft_of
+from ui.draft_history import DraftHistory
 from ui.draft_presets import SUFFIX, user_presets_folder
 from ui.first_start import FIRST_PROJECT, Tour, demo_clip, is_project, projects_folder, unused
 from ui.history import VariantHistory
@@ -137,6 +138,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(960, 600)
         self.resize(1280, 800)
         self._build()
+        self._drafts = DraftHistory(self.request_panel.draft())
         self._connect()
         self._restore_geometry()
         self._show_all_statuses()
@@ -340,8 +342,8 @@ class MainWindow(QMainWindow):
         act("open", self._ask_files)
         act("new-project", self._ask_new_project)
         act("open-project", self._ask_project)
-        act("undo", lambda: self._with_project(Project.undo))
-        act("redo", lambda: self._with_project(Project.redo))
+        act("undo", lambda: self._with_project(self._undo))
+        act("redo", lambda: self._with_project(self._redo))
         act("quit", self.close)
         act("zoom-in", self.timeline.zoom_in)
         act("zoom-out", self.timeline.zoom_out)
@@ -388,6 +390,7 @@ class MainWindow(QMainWindow):
 
         panel = self.request_panel
         panel.generate_requested.connect(self.generate)
+        panel.changed.connect(self._draft_changed)
         panel.morph_changed.connect(self.timeline.set_morph)
         panel.model_chosen.connect(self.use_model)
         panel.word_clicked.connect(self._go_to)
@@ -511,6 +514,7 @@ class MainWindow(QMainWindow):
         self.store.change(recent=self.store.settings.with_recent(folder).recent)
         self.setWindowTitle(f"{project.name} — {NAME}")
         self.clip_id = self.base_variant = None
+        self._drafts = DraftHistory(self.request_panel.draft())
         self._progress.clear()
         self._begun_seconds.clear()
         self._lines.clear()
@@ -736,14 +740,67 @@ class MainWindow(QMainWindow):
     def _show_undo(self) -> None:
         assert self.project is not None
         session = self.project.session
-        for id, change in (("undo", session.undoable), ("redo", session.redoable)):
+        for id, change, fields in (
+            ("undo", session.undoable, self._drafts.undoable(self._changes[0])),
+            ("redo", session.redoable, self._drafts.redoable(*self._changes)),
+        ):
             action = self.shortcuts.actions[id]
             name = self.tr("Undo") if id == "undo" else self.tr("Redo")
-            action.setText(f"{name}: {change_name(change.label)}" if change else name)
-            action.setEnabled(change is not None)
+            last = change_name(change.label) if change else ""
+            label = self._settings_said(fields) if fields else last
+            action.setText(f"{name}: {label}" if label else name)
+            action.setEnabled(bool(label))
             button = self.undo_button if id == "undo" else self.redo_button
-            button.setEnabled(change is not None)
+            button.setEnabled(bool(label))
             button.setToolTip(self.shortcuts.tip(id))
+
+    @property
+    def _changes(self) -> tuple[int, int]:
+        """Which changes the session would undo and redo; 0 for none."""
+        assert self.project is not None
+        undoable, redoable = self.project.session.undoable, self.project.session.redoable
+        return undoable.id if undoable else 0, redoable.id if redoable else 0
+
+    def _draft_changed(self) -> None:
+        if self.project is not None:
+            self._drafts.note(self.request_panel.draft(), self._changes[0])
+            self._show_undo()
+
+    def _undo(self, project: Project) -> None:
+        """The panel's last step, or the project's, whichever was later."""
+        values = self._drafts.undo(*self._changes)
+        if values is None:
+            project.undo()
+        else:
+            self._go_back_to(values, self.tr("Undone: {what}"))
+
+    def _redo(self, project: Project) -> None:
+        values = self._drafts.redo(*self._changes)
+        if values is None:
+            project.redo()
+        else:
+            self._go_back_to(values, self.tr("Done again: {what}"))
+
+    def _go_back_to(self, values: dict[str, Any], sentence: str) -> None:
+        self.request_panel.change_draft(**values)
+        self._told(sentence.format(what=self._settings_said(values)))
+        self._show_undo()
+
+    def _settings_said(self, fields: Iterable[str]) -> str:
+        """What a step of the panel changed."""
+        names = {
+            "kind": self.tr("Operation"),
+            "length": self.tr("Length"),
+            "keep_restyle": self.tr("Keep"),
+            "keep_relyric": self.tr("Keep"),
+            "keep_vary": self.tr("Keep"),
+            "style": self.tr("Style"),
+            "new_words": self.tr("Words"),
+            "variants": self.tr("Variants"),
+            "seed": self.tr("Seed"),
+        }
+        said = {names.get(field, self.tr("Settings")) for field in fields}
+        return said.pop() if len(said) == 1 else self.tr("Settings")
 
     # The queue -----------------------------------------------------------------------------------
 
@@ -877,6 +934,7 @@ class MainWindow(QMainWindow):
         def do(project: Project) -> None:
             job = project.session.job(project.session.variant(variant_id).job_id)
             self.request_panel.set_draft(draft_of(request_from_json(job.request)))
+            self._draft_changed()
 
         self._with_project(do)
 
