@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,31 @@ class Remembering:
 
 def refusing(sentence: str) -> Remembering:
     return Remembering(refusal=JukeboxError(sentence))
+
+
+class FakeMidi:
+    """A machine whose ports a test plugs in and pulls out."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+        self.refuses: set[str] = set()
+        self.there = True
+        self.received: dict[str, Callable[[bytes], None]] = {}
+        self.closing_fails = False
+
+    def input_names(self) -> list[str]:
+        if not self.there:
+            raise JukeboxError("There is no MIDI here.")
+        return list(self.names)
+
+    def open_input(self, name: str, received: Callable[[bytes], None]) -> Callable[[], None]:
+        if name in self.refuses:
+            raise JukeboxError(f"The MIDI input {name} cannot be opened: busy")
+        self.received[name] = received
+
+        def close() -> None:
+            del self.received[name]
+            if self.closing_fails:
+                raise OSError("no such device")
+
+        return close

@@ -10,14 +10,19 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, Qt, pyqtSignal
+from PyQt6.QtTest import QTest
+from PyQt6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
 
 from jukebox_studio.bundle import MANIFEST
 from jukebox_studio.events import Cancelled, Event, Failed, Finished, Preview, VariantFinished
 from ui.playback_link import PlaybackSettings
 from ui.player import PlayerSource
+from ui.window import MainWindow
 
 PATIENCE_SECONDS = 30
+WAIT_MS = 20_000
 RATE_HZ = 8_000
 
 
@@ -142,3 +147,41 @@ def result(
     description.write_text(json.dumps({"seed": 7, "notes": ["a remark"], **described}))
     length = round(seconds * RATE_HZ)
     return VariantFinished(variant, path, description, codes, length, RATE_HZ, level)
+
+
+def press(window: QWidget, key: Qt.Key, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    QTest.keyClick(window, key, modifier)
+
+
+def add_clip(window: MainWindow, tmp_path: Path, qtbot: QtBot, name: str = "beat 120bpm") -> int:
+    before = window.clip_id
+    window.add_files([sound(tmp_path / f"{name}.wav")])
+    qtbot.waitUntil(lambda: window.clip_id not in (None, before), timeout=WAIT_MS)
+    project, clip_id = window.project, window.clip_id
+    assert project is not None
+    assert clip_id is not None
+    qtbot.waitUntil(lambda: project.session.clip(clip_id).copy_path is not None, timeout=WAIT_MS)
+    return clip_id
+
+
+def render(
+    window: MainWindow, engine: HandEngine, qtbot: QtBot, variants: int = 2, **described: Any
+) -> list[int]:
+    """Press Generate, and have the engine make what is asked for; the ids of the variants."""
+    project = window.project
+    assert project is not None
+    before = {v.id for v in project.session.variants()}
+    window.request_panel.variants.setValue(variants)
+    press(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    _, out, _ = engine.begun.get(timeout=20)
+    for number in range(variants):
+        engine.says.put(result(out, number, **described))
+    engine.says.put(Finished())
+    qtbot.waitUntil(
+        lambda: (
+            len(window.history.model.nodes) >= len(before) + variants
+            and not window.queue_panel.model.rows
+        ),
+        timeout=WAIT_MS,
+    )
+    return [v.id for v in project.session.variants() if v.id not in before]

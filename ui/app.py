@@ -80,7 +80,11 @@ def make_window(app: QApplication, log: Path) -> MainWindow:
         return EngineClient(threads=store.settings.engine_threads or None)
 
     made = MainWindow(
-        store, make_engine, Player(playback_settings(settings)), DawLink(), log_path=log
+        store,
+        make_engine,
+        Player(playback_settings(settings)),
+        DawLink(settings_path().with_name("midi-map.json")),
+        log_path=log,
     )
     store.setParent(made)
     made.player.setParent(made)

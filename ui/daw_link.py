@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ from jukebox_studio.tempo import SongTime
 
 if TYPE_CHECKING:
     from bridge.link import LinkPeer
-    from bridge.midi import ClockInput, MidiInputs
+    from bridge.midi import ClockInput, Heard, MidiInputs, MidiSystem
+    from bridge.midi_map import Action, MidiControl
     from bridge.server import Bridge
     from bridge.service import DawTransport, Generate, Peer
     from bridge.transport import Transport, TransportState
@@ -65,11 +66,20 @@ class DawLink(QObject):
     transport_changed = pyqtSignal(object)
     """TransportState, about 20 times a second while something tells the time."""
     midi_heard = pyqtSignal(str)
+    """Port and message, but for the ticks of a clock."""
+    command_wanted = pyqtSignal(object)
+    """`bridge.midi_map.Command`, of a note or controller that the map has."""
+    midi_map_changed = pyqtSignal()
+    """Something was learned or forgotten, or learning began or ended."""
     told = pyqtSignal(str)
     _said = pyqtSignal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, midi_map: Path | None = None, parent: QObject | None = None) -> None:
+        """midi_map: the file in which it is kept; None keeps it for this time only."""
         super().__init__(parent)
+        self._midi_map = midi_map
+        self._control: MidiControl | None = None
+        self._map_fault = ""
         self.bridge: Bridge | None = None
         self.fault = ""
         """Why there is no bridge, as a sentence."""
@@ -143,18 +153,77 @@ class DawLink(QObject):
             self.told.emit(self.tr("Ableton Link cannot be used: {error}").format(error=error))
         self._begin_polling()
 
-    def set_midi(self, on: bool) -> None:
-        """Listen to the MIDI inputs for a clock and for controllers."""
+    def set_midi(self, on: bool, system: MidiSystem | None = None) -> None:
+        """Listen to the MIDI inputs for a clock and for controllers; system: the machine's."""
         if on and self._midi is None:
             from bridge.midi import ClockInput, MidiInputs
 
-            self._midi = MidiInputs()
+            self._midi = MidiInputs(system)
             self._clock = ClockInput(self._time().midi)
         elif not on and self._midi is not None:
             self._midi.close()
             self._midi, self._clock = None, None
             self.midi_sentence = ""
         self._begin_polling()
+
+    # What notes and controllers do
+
+    @property
+    def control(self) -> MidiControl:
+        """Which note or controller does what."""
+        if self._control is None:
+            from bridge.midi_map import MidiControl, MidiMap
+
+            known = MidiMap()
+            try:
+                known = MidiMap.load(self._midi_map) if self._midi_map else known
+            except JukeboxError as error:  # it is the musician's file, and stays as it is
+                self._map_fault = str(error)
+                self.told.emit(self._map_fault)
+            self._control = MidiControl(known)
+        return self._control
+
+    def learn(self, action: Action | None) -> None:
+        """The next note or controller gets this action; None: stop waiting for one."""
+        self.control.learning = action
+        self.midi_map_changed.emit()
+
+    def forget(self, action: Action) -> None:
+        self.control.map = self.control.map.without(action)
+        self._keep_map()
+
+    def _keep_map(self) -> None:
+        try:
+            if self._map_fault:
+                raise JukeboxError(self._map_fault)
+            if self._midi_map is not None:
+                self._midi_map.parent.mkdir(parents=True, exist_ok=True)
+                self.control.map.save(self._midi_map)
+        except (JukeboxError, OSError) as error:
+            self.told.emit(self.tr("The MIDI map is not kept: {error}").format(error=error))
+        self.midi_map_changed.emit()
+
+    def _hear(self, heard: Iterable[Heard]) -> None:
+        """Act by the map. Of a slider only its last place counts."""
+        from bridge.midi_map import SLIDERS
+
+        before = self.control.map
+        was_learning = self.control.learning
+        pressed, moved = [], {}
+        for one in heard:
+            if one.message.type != "clock":
+                self.midi_heard.emit(f"{one.port}: {one.message}")
+            for command in self.control.hear(one.at_seconds, one.port, one.message):
+                if command.action in SLIDERS:
+                    moved[command.action] = command
+                else:
+                    pressed.append(command)
+        if self.control.map != before:
+            self._keep_map()
+        elif self.control.learning != was_learning:
+            self.midi_map_changed.emit()
+        for command in (*moved.values(), *pressed):
+            self.command_wanted.emit(command)
 
     @property
     def midi_names(self) -> tuple[str, ...]:
@@ -251,6 +320,8 @@ class DawLink(QObject):
         values = said.values
         if said.name == "hello":
             self.peers[values[0].sender] = values[0]
+            if values[0].daw:  # a controller without a name is no reason to read clocks otherwise
+                self._time().midi.sent_by(values[0].daw, values[0].version)
             self.peers_changed.emit()
         elif said.name in ("gone", "lost"):
             self.peers.pop(values[0].sender, None)
@@ -310,9 +381,10 @@ class DawLink(QObject):
         if self._link is not None:
             self._link.tell(transport.link, now)
         if self._midi is not None and self._clock is not None:
-            for heard in self._midi.poll():
-                self._clock.tell(heard)
-                self.midi_heard.emit(f"{heard.port}: {heard.message}")
+            heard = self._midi.poll()
+            for one in heard:
+                self._clock.tell(one)
+            self._hear(heard)
             self._clock.ports_are(self._midi.names)
             if self._midi.status != self.midi_sentence:
                 self.midi_sentence = self._midi.status

@@ -98,6 +98,8 @@ class SettingsPage(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)  # Return in a field or a list is not for them
 
     def _page(self) -> tuple[QWidget, QFormLayout]:
         page = QWidget()

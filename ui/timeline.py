@@ -871,7 +871,7 @@ class TimelineView(QAbstractScrollArea):
         elif key in (Qt.Key.Key_Minus, Qt.Key.Key_Underscore):
             self.zoom_out()
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            self._step_lane(-1 if key == Qt.Key.Key_Up else 1)
+            self.step_lane(-1 if key == Qt.Key.Key_Up else 1)
         elif key in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
             direction = -1 if key == Qt.Key.Key_PageUp else 1
             self._down.setValue(self._down.value() + direction * self._down.pageStep())
@@ -908,7 +908,10 @@ class TimelineView(QAbstractScrollArea):
         other = self._selection[1 - self._selection.index(self._anchor)]
         return math.isclose(other, self._grid.snapped(self._playhead, self._snap))
 
-    def _step_lane(self, steps: int) -> None:
+    def step_lane(self, steps: int) -> None:
+        """Hear a lane further down, or up."""
+        if not self._lanes:
+            return
         index = self._index_of(self._active)
         target = min(max(0, (index if index is not None else 0) + steps), len(self._lanes) - 1)
         if target != index:

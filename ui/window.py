@@ -77,6 +77,8 @@ from ui.transport_bar import TransportBar
 from ui.words import change_name, operation_name
 
 SEARCH_MILLISECONDS = 150
+REST_MILLISECONDS = 300
+"""After which a knob has come to rest."""
 NAME = "Jukebox Studio"
 LEFT_PX, RIGHT_PX = 264, 340
 QUEUE_PX = 96
@@ -133,6 +135,12 @@ class MainWindow(QMainWindow):
         self._searching.setInterval(SEARCH_MILLISECONDS)
         self._searching.timeout.connect(self._search)
         dress(self)
+        # A knob passes all stars on its way to the one that is meant.
+        self._rating = QTimer(self)
+        self._rating.setSingleShot(True)
+        self._rating.setInterval(REST_MILLISECONDS)
+        self._rating.timeout.connect(lambda: self._rate_chosen(self._rating_wanted))
+        self._rating_wanted = 0
         self.setWindowTitle(NAME)
         self.setAcceptDrops(True)
         self.setMinimumSize(960, 600)
@@ -445,6 +453,7 @@ class MainWindow(QMainWindow):
         daw.blend_wanted.connect(self.request_panel.set_blend)
         daw.peers_changed.connect(self._show_daw)
         daw.transport_changed.connect(self._daw_transport)
+        daw.command_wanted.connect(self._controlled)
         daw.told.connect(self._told)
 
     # Projects ------------------------------------------------------------------------------------
@@ -1170,6 +1179,10 @@ class MainWindow(QMainWindow):
             self.store, self.player.outputs, self.daw.sentence, self._midi_sentence, self
         )
         page.test_audio_wanted.connect(self._test_audio)
+        # The map of MIDI comes with the bridge, which a window that opens does not wait for.
+        from ui.midi_page import MidiPage
+
+        page.tabs.insertTab(3, MidiPage(self.daw), self.tr("MIDI control"))
         self.daw.peers_changed.connect(page.refresh)
         self.daw.midi_heard.connect(page.midi_heard)
         page.finished.connect(self._settings_closed)
@@ -1184,6 +1197,7 @@ class MainWindow(QMainWindow):
         if self.settings_page is not None:
             self.daw.peers_changed.disconnect(self.settings_page.refresh)
             self.daw.midi_heard.disconnect(self.settings_page.midi_heard)
+            self.daw.learn(None)
             self.settings_page = None
 
     def _test_audio(self) -> None:
@@ -1330,9 +1344,11 @@ class MainWindow(QMainWindow):
         kind = "good" if linked else "warning" if self.daw.fault else "dim"
         word = names[0] if names else self.tr("DAW")
         self.transport.daw.say(word, self.daw.sentence(), kind)
-        has_midi = bool(self.daw.midi_names)
+        none = self.daw.listens_to_midi and bool(self.daw.midi_sentence) and not self.daw.midi_names
         self.transport.midi.say(
-            self.tr("MIDI"), self._midi_sentence(), "good" if has_midi else "dim"
+            self.tr("No MIDI") if none else self.tr("MIDI"),
+            self._midi_sentence(),
+            "warning" if none else "good" if self.daw.midi_names else "dim",
         )
 
     def _show_engine(self) -> None:
@@ -1358,7 +1374,7 @@ class MainWindow(QMainWindow):
         self.show_settings()
         assert self.settings_page is not None
         self.settings_page.tabs.setCurrentIndex(
-            {"audio": 1, "midi": 2, "daw": 2, "engine": 3}[name]
+            {"audio": 1, "midi": 2, "daw": 2, "engine": 4}[name]
         )
 
     # What the DAW says ---------------------------------------------------------------------------
@@ -1436,6 +1452,30 @@ class MainWindow(QMainWindow):
     def _show_clip_of(self, variant_id: int) -> None:
         assert self.project is not None
         self.inbox.choose(self.project.session.variant(variant_id).clip_id)
+
+    def _controlled(self, command: Any) -> None:
+        """A note or controller of the MIDI map."""
+        name, value = command.action.value, command.value
+        if name == "keep":
+            self.request_panel.set_keep(value)
+        elif name == "blend":
+            self.request_panel.set_blend(value)
+        elif name == "rate":
+            self._rating_wanted = round(5 * value)
+            self._rating.start()
+        elif name == "generate":
+            self.generate()
+        elif name == "cancel":
+            self._daw_cancel(None)
+        elif name in ("next", "previous"):
+            self.timeline.step_lane(1 if name == "next" else -1)
+        elif name == "audition-stop":
+            self.player.stop()
+        elif name == "audition-play":
+            if not self.player.is_playing:
+                self.audition.play_or_stop()
+        else:
+            self._hear_number(int(name.removeprefix("choose-")))
 
     def _daw_transport(self, state: Any) -> None:
         settings = self.store.settings

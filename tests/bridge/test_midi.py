@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import mido
 import mido.sockets
 import pytest
+from bridge_parts import FakeMidi
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,35 +16,6 @@ from bridge import midi
 from bridge.midi import MOST_WAITING, ClockInput, Heard, MidiInputs, RtMidi
 from bridge.midi_clock import MidiClock
 from bridge.midi_map import Action, Binding, Control, MidiControl, MidiMap
-from jukebox_studio.errors import JukeboxError
-
-
-class FakeMidi:
-    """A machine whose ports a test plugs in and pulls out."""
-
-    def __init__(self, *names: str) -> None:
-        self.names = list(names)
-        self.refuses: set[str] = set()
-        self.there = True
-        self.received: dict[str, Callable[[bytes], None]] = {}
-        self.closing_fails = False
-
-    def input_names(self) -> list[str]:
-        if not self.there:
-            raise JukeboxError("There is no MIDI here.")
-        return list(self.names)
-
-    def open_input(self, name: str, received: Callable[[bytes], None]) -> Callable[[], None]:
-        if name in self.refuses:
-            raise JukeboxError(f"The MIDI input {name} cannot be opened: busy")
-        self.received[name] = received
-
-        def close() -> None:
-            del self.received[name]
-            if self.closing_fails:
-                raise OSError("no such device")
-
-        return close
 
 
 class Clock:

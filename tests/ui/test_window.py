@@ -20,10 +20,19 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QLabel,
     QLineEdit,
-    QWidget,
 )
 from pytestqt.qtbot import QtBot
-from ui_parts import HandEngine, NotedPlayer, preview, result, sound
+from ui_parts import (
+    WAIT_MS,
+    HandEngine,
+    NotedPlayer,
+    add_clip,
+    press,
+    preview,
+    render,
+    result,
+    sound,
+)
 
 from jukebox_studio.clip import Clip
 from jukebox_studio.events import Failed, Finished, Progress
@@ -33,46 +42,7 @@ from jukebox_studio.tempo import SongTime
 from ui.shared import SOURCE_LANE
 from ui.window import MainWindow
 
-WAIT_MS = 20_000
 Key = Qt.Key
-
-
-def press(window: QWidget, key: Key, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
-    QTest.keyClick(window, key, modifier)
-
-
-def add_clip(window: MainWindow, tmp_path: Path, qtbot: QtBot, name: str = "beat 120bpm") -> int:
-    before = window.clip_id
-    window.add_files([sound(tmp_path / f"{name}.wav")])
-    qtbot.waitUntil(lambda: window.clip_id not in (None, before), timeout=WAIT_MS)
-    project, clip_id = window.project, window.clip_id
-    assert project is not None
-    assert clip_id is not None
-    qtbot.waitUntil(lambda: project.session.clip(clip_id).copy_path is not None, timeout=WAIT_MS)
-    return clip_id
-
-
-def render(
-    window: MainWindow, engine: HandEngine, qtbot: QtBot, variants: int = 2, **described: Any
-) -> list[int]:
-    """Press Generate, and have the engine make what is asked for; the ids of the variants."""
-    project = window.project
-    assert project is not None
-    before = {v.id for v in project.session.variants()}
-    window.request_panel.variants.setValue(variants)
-    press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    _, out, _ = engine.begun.get(timeout=20)
-    for number in range(variants):
-        engine.says.put(result(out, number, **described))
-    engine.says.put(Finished())
-    qtbot.waitUntil(
-        lambda: (
-            len(window.history.model.nodes) >= len(before) + variants
-            and not window.queue_panel.model.rows
-        ),
-        timeout=WAIT_MS,
-    )
-    return [v.id for v in project.session.variants() if v.id not in before]
 
 
 def said(window: MainWindow) -> str:
