@@ -220,9 +220,17 @@ class Session:
     def variant(self, variant_id: int) -> Variant:
         return self._variant_of(self._row("variants", variant_id, _VARIANTS, "v.id"))
 
-    def jobs(self) -> list[Job]:
-        """All, in the order of the queue."""
-        jobs = self._rows(_JOBS, "j.id", lambda row: records.job_of(row, self.folder))
+    def variant_counts(self) -> dict[int, int]:
+        """How many variants a clip has, by its id; none where it has none. As `variants` counts."""
+        rows = self._connection_rows(
+            f"SELECT clip_id, count(*) AS n FROM ({_VARIANTS}) WHERE NOT is_gone GROUP BY clip_id"
+        )
+        return {row["clip_id"]: row["n"] for row in rows}
+
+    def jobs(self, *, over: bool = True) -> list[Job]:
+        """In the order of the queue: all, or those that neither finished nor were cancelled."""
+        sql = _JOBS if over else f"{_JOBS} WHERE j.state NOT IN ('finished', 'cancelled')"
+        jobs = self._rows(sql, "j.id", lambda row: records.job_of(row, self.folder))
         return sorted(jobs, key=lambda job: (job.position, job.id))
 
     def job(self, job_id: int) -> Job:
@@ -779,19 +787,22 @@ class Session:
 
     def _rows(self, sql: str, order: str, build: Callable[[sqlite3.Row], T]) -> list[T]:
         """Rows as objects, in order; what damage took is left out, and told in `damage`."""
-        found: dict[int, T] = {}
+        rows: list[sqlite3.Row] = []
         with self._guard:
             # A damaged page ends a reading; from the other end the rows beyond it are reached.
             for direction in ("ASC", "DESC"):
                 try:
-                    for row in self._connection.execute(f"{sql} ORDER BY {order} {direction}"):
-                        try:
-                            found[row["id"]] = build(row)
-                        except records.UNREADABLE as error:
-                            self._tell(f"Row {row['id']} of these is unreadable: {sql} ({error}).")
+                    rows += self._connection.execute(f"{sql} ORDER BY {order} {direction}")
                     break
                 except sqlite3.DatabaseError as error:
                     self._tell(f"A part of the session in {self.folder} is unreadable ({error}).")
+        found: dict[int, T] = {}
+        # With the lock given back: a search through thousands must not hold up a window.
+        for row in rows:
+            try:
+                found[row["id"]] = build(row)
+            except records.UNREADABLE as error:
+                self._tell(f"Row {row['id']} of these is unreadable: {sql} ({error}).")
         return [found[id] for id in sorted(found)]
 
     def _tell(self, sentence: str) -> None:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -152,13 +153,19 @@ def clip_of(row: sqlite3.Row, folder: Path) -> SessionClip:
     copy = row["copy_path"]
     return SessionClip(
         id=row["id"],
-        clip=Clip.from_json(json.loads(row["clip_json"])),
+        clip=_clip_from(row["clip_json"]),
         name=row["name"],
         notes=row["notes"],
         pruned=pruned,
         copy_path=_inside(folder, copy, pruned) if copy else None,
         added_at=datetime.fromisoformat(row["added_at"]),
     )
+
+
+@lru_cache(maxsize=2_048)
+def _clip_from(text: str) -> Clip:
+    """Kept, since a window asks for all clips whenever one has changed."""
+    return Clip.from_json(json.loads(text))
 
 
 def job_of(row: sqlite3.Row, folder: Path) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -216,6 +217,38 @@ def test_pruning_takes_the_subtree_and_its_files(session: Session, source: Path)
         assert len(again.variants()) == 4
         assert all(v.audio_path.is_file() for v in again.variants())
         assert not [p for p in trash.rglob("*") if p.is_file()]
+
+
+def test_variants_are_counted_as_they_are_listed(session: Session, source: Path) -> None:
+    first, *_ = add_tree(session, source)
+    other = session.add_clip(clip_of(source, "Other"), when=WHEN)
+    add_tree(session, source)
+
+    def listed() -> dict[int, int]:
+        counts = Counter(variant.clip_id for variant in session.variants())
+        assert other.id not in counts
+        return dict(counts)
+
+    assert session.variant_counts() == listed()
+    assert sum(listed().values()) == 6
+    session.prune([first.id], when=WHEN)
+    assert session.variant_counts() == listed()
+    assert sum(listed().values()) == 4
+    session.prune_clip(first.clip_id, when=WHEN)
+    assert session.variant_counts() == listed()
+    assert sum(listed().values()) == 3
+
+
+def test_jobs_that_are_over_are_left_out_on_request(session: Session, source: Path) -> None:
+    add_tree(session, source)
+    over = [job for job in session.jobs() if job.state == "finished"]
+    waiting = [job for job in session.jobs() if job.state == "queued"]
+    assert over
+    assert session.jobs(over=False) == waiting
+    session.set_job_state(waiting[0].id, "failed", "No room.")
+    assert [job.state for job in session.jobs(over=False)] == ["failed"]
+    session.set_job_state(waiting[0].id, "cancelled")
+    assert session.jobs(over=False) == []
 
 
 def test_a_branch_keeps_the_file_that_it_shares(session: Session, source: Path) -> None:

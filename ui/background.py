@@ -7,9 +7,9 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QEventLoop, QObject, pyqtSignal
 
 from jukebox_studio.errors import JukeboxError
 
@@ -51,6 +51,33 @@ class Background(QObject):
                 _log.info("nobody waits for %r any more", work)
 
         self._crew.do(task)
+
+    def result(self, work: Callable[[], T]) -> T:
+        """Of work that the caller has to wait for, while all goes on but keys and the mouse.
+
+        Raises what the work raises.
+        """
+        loop = QEventLoop()
+        ended: list[tuple[T | None, Exception | None]] = []
+
+        def caught() -> tuple[T | None, Exception | None]:
+            try:
+                return work(), None
+            except Exception as error:
+                return None, error
+
+        def take(result: tuple[T | None, Exception | None]) -> None:
+            ended.append(result)
+            loop.quit()
+
+        self.start(caught, take)
+        loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        if not ended:
+            raise JukeboxError(self.tr("The program ends, so nothing new was begun."))
+        made, error = ended[0]
+        if error is not None:
+            raise error
+        return cast(T, made)
 
     def wait(self, seconds: float = 5.0) -> None:
         """For all that was asked for, so long at most."""

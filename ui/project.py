@@ -95,10 +95,9 @@ class SessionJobStore:
 
     def load(self) -> QueueState:
         """All that is not done with: finished and cancelled jobs are history."""
-        jobs = self._session.jobs()
+        jobs = self._session.jobs(over=False)
         self._saved = {str(job.id): job.state for job in jobs}
-        kept = [job for job in jobs if job.state not in ("finished", "cancelled")]
-        return QueueState(tuple(self._queued(job) for job in kept))
+        return QueueState(tuple(self._queued(job) for job in jobs))
 
     def save(self, state: QueueState) -> None:
         for queued in state.jobs:
@@ -155,7 +154,7 @@ class RecordingEngine:
     def render(
         self, model: Path, request: dict[str, Any], out: Path, folder: Path | None
     ) -> Iterator[Event]:
-        jobs = [job for job in self._session.jobs() if job.folder == folder]
+        jobs = [job for job in self._session.jobs(over=False) if job.folder == folder]
         if not jobs:
             raise JukeboxError(f"The session has no job that works in {folder}.")
         return self._recorded(jobs[0], self._engine.render(model, request, out, folder))
@@ -329,6 +328,7 @@ class Project(QObject):
         self._background = Background(self)
         self._background.failed.connect(self.failed)
         self._queue_state = QueueState()
+        self._is_left = False
         # Before anything is observed: it brings what the queue's thread says to this one.
         self._news.connect(self._on_news)
         self.queue: JobQueue | None = None
@@ -564,7 +564,8 @@ class Project(QObject):
         if self.queue is None:
             return
         there = {queued.job_id for queued in self.queue.jobs}
-        waiting = [str(j.id) for j in self.session.jobs() if j.state in ("queued", "paused")]
+        jobs = self.session.jobs(over=False)
+        waiting = [str(job.id) for job in jobs if job.state in ("queued", "paused")]
         waiting = [job_id for job_id in waiting if job_id in there]
         for before, after in pairwise(waiting):
             self.queue.move(after, after=before)
@@ -744,6 +745,11 @@ class Project(QObject):
 
     # Ending
 
+    def leave(self) -> None:
+        """Tell of nothing any more. Then only `close` may be called, in whatever thread."""
+        self._is_left = True
+        self.blockSignals(True)
+
     def close(self) -> None:
         """End the engine and let another window have the session. What ran goes on next time."""
         if self.queue is not None:
@@ -756,6 +762,8 @@ class Project(QObject):
     # What other threads say
 
     def _on_news(self, news: JobEvent | QueueChanged) -> None:
+        if self._is_left:
+            return
         if isinstance(news, QueueChanged):
             self._on_queue(news)
             return

@@ -124,6 +124,8 @@ class MainWindow(QMainWindow):
         self._audio_fault = ""
         self.background = Background(self)
         self.background.failed.connect(self._failed)
+        # One at a time: a project that is left is closed before another, or the same, is opened.
+        self._sessions = Background(self, threads=1)
         self.audition = Audition(player, self)
         self.outbox = Outbox(daw, self)
         self.presets = PresetShelf(presets_folder or user_presets_folder(), self)
@@ -493,7 +495,7 @@ class MainWindow(QMainWindow):
     def _take(self, open_session: Callable[[], Session]) -> bool:
         """Another project in the place of this one; False where it could not be opened."""
         try:
-            session = open_session()
+            session = self._sessions.result(open_session)
             try:
                 project = Project(session, self._make_engine(), self)
             except JukeboxError:
@@ -549,8 +551,9 @@ class MainWindow(QMainWindow):
             self.history.save_note()
             self.player.stop()
             project, self.project = self.project, None
-            project.close()
-            project.deleteLater()
+            project.leave()
+            # Its engine may be in the midst of a step.
+            self._sessions.start(project.close, lambda _: project.deleteLater())
 
     def _show_no_project(self) -> None:
         self.timeline.set_empty_text(
@@ -672,9 +675,7 @@ class MainWindow(QMainWindow):
     def _show_clips(self) -> None:
         assert self.project is not None
         clips = self.project.session.clips()
-        counts: dict[int, int] = {}
-        for variant in self.project.session.variants():
-            counts[variant.clip_id] = counts.get(variant.clip_id, 0) + 1
+        counts = self.project.session.variant_counts()
         if self.clip_id is not None and all(clip.id != self.clip_id for clip in clips):
             self.clip_id = self.base_variant = None
         self.inbox.set_clips(clips, self.project.guesses, counts)
@@ -1568,7 +1569,9 @@ class MainWindow(QMainWindow):
             geometry=_as_text(self.saveGeometry()),
             splitters={name: _as_text(s.saveState()) for name, s in self._splitters.items()},
         )
+        self.hide()  # what follows may take a moment
         self.close_project()
+        self._sessions.wait()
         self.outbox.close()
         self.presets.wait()
         self.background.close()

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import pytest
+from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -14,6 +15,10 @@ from jukebox_studio.errors import JukeboxError
 from ui.background import Background
 
 WAIT_MS = 20_000
+
+
+def fail(error: Exception) -> None:
+    raise error
 
 
 def test_work_is_done_elsewhere_and_told_here(qtbot: QtBot) -> None:
@@ -34,9 +39,6 @@ def test_what_goes_wrong_is_a_sentence(qtbot: QtBot) -> None:
     background = Background()
     said: list[str] = []
     background.failed.connect(said.append)
-
-    def fail(error: Exception) -> None:
-        raise error
 
     background.start(lambda: fail(JukeboxError("No room.")), print)
     background.start(lambda: fail(ValueError("odd")), print, lambda text: said.append("!" + text))
@@ -91,6 +93,19 @@ def test_after_closing_nothing_begins_and_nothing_is_told(qapp: QApplication, qt
     background.start(lambda: "third", told.append)
     qapp.processEvents()
     assert told == []
+
+
+def test_a_result_is_waited_for_while_the_loop_goes_on(qtbot: QtBot) -> None:
+    background = Background()
+    ticked = threading.Event()
+    timer = QTimer()
+    timer.timeout.connect(ticked.set)
+    timer.start(1)
+    # It ends only because the timer of this thread goes on.
+    assert background.result(lambda: ticked.wait(20)) is True
+    with pytest.raises(JukeboxError, match="No room"):
+        background.result(lambda: fail(JukeboxError("No room.")))
+    background.close()
 
 
 @pytest.mark.parametrize("closes", ["background.close(0.1)", "del background", "pass"])

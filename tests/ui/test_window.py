@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ from ui_parts import (
 )
 
 from jukebox_studio.clip import Clip
-from jukebox_studio.events import Failed, Finished, Progress
+from jukebox_studio.events import Failed, Finished, Note, Progress
+from jukebox_studio.job_queue import JobEvent
 from jukebox_studio.licences import OPENAI_JUKEBOX
 from jukebox_studio.session import Session
 from jukebox_studio.tempo import SongTime
@@ -366,6 +368,50 @@ def test_a_project_that_is_open_elsewhere_is_refused_in_a_sentence(
     assert "other" in said(window)
     other.close()
     assert window.open_project(tmp_path / "other")
+
+
+def test_projects_are_opened_and_left_in_another_thread(
+    window: MainWindow,
+    engine: HandEngine,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, threads = threading.get_ident(), []
+
+    def noted(act: Any) -> Any:
+        def noting(*values: Any, **named: Any) -> Any:
+            threads.append((act.__name__, threading.get_ident() == here))
+            return act(*values, **named)
+
+        return noting
+
+    monkeypatch.setattr(Session, "open", noted(Session.open))
+    monkeypatch.setattr(Session, "create", noted(Session.create))
+    monkeypatch.setattr(engine, "close", noted(engine.close))
+    first = session_of(window).folder
+    add_clip(window, tmp_path, qtbot)
+    press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    engine.begun.get(timeout=20)  # so that it is left in the midst of a render
+    assert window.new_project(tmp_path / "other")
+    assert window.open_project(first)  # which waits until it was closed
+    assert session_of(window).folder == first
+    assert threads[:3] == [("create", False), ("close", False), ("open", False)]
+    assert not any(message.kind == "error" for message in window.messages.messages)
+
+
+def test_what_an_old_project_still_says_is_not_heard(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    old = window.project
+    assert old is not None
+    assert window.new_project(tmp_path / "other")
+    heard = []
+    old.told.connect(heard.append)
+    old._on_news(JobEvent("1", Note("too late")))
+    old.told.emit("too late")
+    assert heard == []
 
 
 def test_a_session_of_a_newer_version_is_told_and_left_alone(
