@@ -17,10 +17,11 @@ def needed(*programs: str, package: str) -> None:
     """Skip where one is not installed; fail in CI, which has them all."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
-        _cannot(f"{missing[0]} is not installed (Debian's package {package})")
+        cannot(f"{missing[0]} is not installed (Debian's package {package})")
 
 
-def _cannot(why: str) -> None:
+def cannot(why: str) -> None:
+    """Skip, or fail in CI."""
     if os.environ.get("CI"):
         pytest.fail(f"CI must have everything: {why}")
     pytest.skip(why)

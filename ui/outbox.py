@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PyQt6.QtCore import QMimeData, QObject, Qt, QUrl, pyqtSignal
-from PyQt6.QtGui import QDesktopServices, QDrag, QGuiApplication
+from PyQt6.QtCore import (
+    QMimeData,
+    QObject,
+    QPoint,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    QUrl,
+    pyqtSignal,
+)
+from PyQt6.QtGui import QColor, QDesktopServices, QDrag, QGuiApplication, QPainter, QPixmap
 from PyQt6.QtWidgets import QWidget
 
 from jukebox_studio.errors import JukeboxError
 from ui.background import Background
 from ui.daw_link import DawLink
 from ui.project import Project
-from ui.theme import icon
+from ui.theme import GRID_PX, current_theme, icon, pen
 
-DRAG_ICON_PX = 32
+DRAG_TEXT_PX = 240
 
 
 def mime_of(paths: Sequence[Path]) -> QMimeData:
@@ -23,6 +33,30 @@ def mime_of(paths: Sequence[Path]) -> QMimeData:
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     return mime
+
+
+def drag_picture(text: str, widget: QWidget) -> QPixmap:
+    """What hangs on the mouse: a card that is read on any ground."""
+    theme, metrics = current_theme(), widget.fontMetrics()
+    text = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, DRAG_TEXT_PX)
+    height = metrics.height() + 3 * GRID_PX
+    size = QSize(metrics.horizontalAdvance(text) + height + 3 * GRID_PX, height)
+    ratio = widget.devicePixelRatioF()
+    picture = QPixmap(size * ratio)
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(pen(theme.accent))
+    painter.setBrush(QColor(theme.raised))
+    painter.drawRoundedRect(QRectF(0.5, 0.5, size.width() - 1, size.height() - 1), 4, 4)
+    sign = QRect(0, 0, height, height).adjusted(GRID_PX, GRID_PX, -GRID_PX, -GRID_PX)
+    icon("variant", theme.accent).paint(painter, sign)
+    painter.setPen(QColor(theme.text))
+    painter.setFont(widget.font())
+    painter.drawText(QRect(QPoint(height, 0), size), Qt.AlignmentFlag.AlignVCenter, text)
+    painter.end()
+    return picture
 
 
 class Outbox(QObject):
@@ -112,7 +146,8 @@ class Outbox(QObject):
             return
         drag = QDrag(widget)
         drag.setMimeData(mime_of(paths))
-        drag.setPixmap(icon("variant").pixmap(DRAG_ICON_PX, DRAG_ICON_PX))
+        many = self.tr("{n} files").format(n=len(paths))
+        drag.setPixmap(drag_picture(paths[0].stem if len(paths) == 1 else many, widget))
         if drag.exec(Qt.DropAction.CopyAction) != Qt.DropAction.IgnoreAction:
             for id, path in zip(variant_ids, paths, strict=True):
                 project.placed(id, path, "dragged")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QFontDatabase
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
@@ -113,11 +115,14 @@ class TransportBar(QFrame):
         self._song = song
 
     def set_place(self, seconds: float) -> None:
-        """Bars and beats counted from 1, and minutes and seconds."""
-        beat = self._song.tempo.beat_at(seconds if seconds >= 0 else 0.0)
-        minutes, rest = divmod(max(0.0, seconds), 60)
-        where = self._song.bar_beat_at(beat)
-        self.place.setText(f"{where!s:>9}  {int(minutes):>2}:{rest:04.1f}")
+        """Bars and beats counted from 1, and minutes and seconds; as long at all times."""
+        seconds = max(0.0, seconds)
+        where = self._song.bar_beat_at(self._song.tempo.beat_at(seconds))
+        # Cut, not rounded: 4.996 is not the fifth beat of a bar of four.
+        hundredths = math.floor(float(where.beat) * 100 + 1e-3)
+        minutes, tenths = divmod(math.floor(seconds * 10 + 1e-3), 600)
+        beats = f"{where.bar}|{hundredths // 100}.{hundredths % 100:02}"
+        self.place.setText(f"{beats:>9}  {minutes:>2}:{tenths // 10:02}.{tenths % 10}")
 
     def set_playing(self, playing: bool) -> None:
         name = self.tr("Stop") if playing else self.tr("Play")

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import soundfile
 from daw.desk import (
     PATIENCE_SECONDS,
     Musician,
     needed_for_a_screen,
-    screen,
     screenshot,
 )
 from pythonosc.udp_client import SimpleUDPClient
@@ -29,6 +30,7 @@ from bridge.daws.ardour.ui_scripts import LUA
 
 RATE_HZ = 48_000
 SUPERCLOCKS_PER_SAMPLE = 282_240_000 // RATE_HZ
+SYSTEM_KEYS = Path("/etc/ardour7/ardour.keys")
 
 _STATE = (
     '<State backend="None (Dummy)" driver="Normal Speed" device="Silence" input-device="" '
@@ -67,6 +69,25 @@ quit ()
 """
 
 
+_IMPORT = """
+local files = C.StringVector ()
+files:push_back (PATH)
+Editor.do_import (Editor, files, Editing.ImportMergeFiles, Editing.ImportAsTrack,
+  ARDOUR.SrcQuality.SrcBest, ARDOUR.MidiTrackNameSource.SMFTrackName,
+  ARDOUR.MidiTempoMapDisposition.SMFTempoIgnore, Temporal.timepos_t (0), ARDOUR.PluginInfo (),
+  ARDOUR.Track (), false)
+for route in Session:get_tracks ():iter () do
+  if route:name () == NAME then
+    for region in route:to_track ():playlist ():region_list ():iter () do
+      region:trim_front (Temporal.timepos_t (START))
+      region:trim_end (Temporal.timepos_t (START + LENGTH))
+      region:set_position (Temporal.timepos_t (POSITION))
+    end
+  end
+end
+"""
+
+
 def needed_for_ardour() -> None:
     needed("ardour", "ardour7-lua", package="ardour")
     needed_for_a_screen()
@@ -82,6 +103,15 @@ class Region:
     start: int
     sources: tuple[Path, ...]
     fades_in: bool
+
+    def samples(self) -> np.ndarray:
+        """[T, C], as the session's files have it."""
+        channels = []
+        for path in self.sources:
+            sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+            assert rate == RATE_HZ
+            channels.append(sound[self.start : self.start + self.length, 0])
+        return np.stack(channels, axis=1)
 
 
 class Home(Musician):
@@ -120,6 +150,15 @@ class Home(Musician):
             f"{base64.b64encode(assignments.encode()).decode()}</ActionScript></UIScripts>",
             encoding="utf-8",
         )
+
+    def bind(self, key: str, action: str) -> None:
+        """Give a menu's item a key, as the window of keyboard shortcuts does."""
+        keys = SYSTEM_KEYS.read_text(encoding="utf-8")
+        before = '<Bindings name="Editor">\n  <Press>\n'
+        assert before in keys
+        bound = f'{before}   <Binding key="{key}" action="{action}" group="Scripts"/>\n'
+        own = self.folder / ".config" / "ardour7" / "ardour.keys"
+        own.write_text(keys.replace(before, bound, 1), encoding="utf-8")
 
     def make_session(self, name: str, body: str) -> Path:
         """A session made without a screen; body: Lua that has `session`."""
@@ -177,6 +216,15 @@ class Ardour:
         assert fine == "fine", told
         return told
 
+    def import_file(self, path: Path, position: int, start: int, length: int) -> None:
+        """A stretch of a file as the one region of a new track; all in samples."""
+        lua = _IMPORT.replace("PATH", lua_text(str(path))).replace("NAME", lua_text(path.stem))
+        for what, value in (("START", start), ("LENGTH", length), ("POSITION", position)):
+            lua = lua.replace(what, str(value))
+        self.run(lua)
+        [region] = self.saved_regions(path.stem)
+        assert (region.position, region.length, region.start) == (position, length, start)
+
     def action(self, name: str) -> None:
         """Press a menu's item."""
         self._client.send_message("/access_action", [name])
@@ -187,6 +235,10 @@ class Ardour:
     def saved_regions(self, track: str) -> list[Region]:
         """The regions of a track in the session file, which is saved first."""
         assert self.run('Session:save_state ("") return "saved"') == "saved"
+        return self.regions_on_disk(track)
+
+    def regions_on_disk(self, track: str) -> list[Region]:
+        """The regions of a track as they were saved last."""
         root = ElementTree.parse(self.session / f"{self.session.name}.ardour").getroot()
         names = {s.get("id"): s.get("name", "") for s in root.findall("Sources/Source")}
         audio = self.session / "interchange" / self.session.name / "audiofiles"
@@ -225,15 +277,14 @@ def _samples(superclock: str) -> int:
 
 
 @contextlib.contextmanager
-def ardour(home: Home, session: Path) -> Iterator[Ardour]:
-    """Ardour with a session, its window on a screen of its own."""
-    with screen() as display:
-        environment = home.environment | {"DISPLAY": display}
-        program = shutil.which("ardour")
-        assert program is not None
-        with running(program, "-a", "-n", str(session), environment=environment):
-            started = Ardour(home, session, display)
-            try:
-                yield started
-            finally:
-                started.screenshot("at-the-end")
+def ardour(home: Home, session: Path, display: str) -> Iterator[Ardour]:
+    """Ardour with a session, its window on that screen."""
+    environment = home.environment | {"DISPLAY": display}
+    program = shutil.which("ardour")
+    assert program is not None
+    with running(program, "-a", "-n", str(session), environment=environment):
+        started = Ardour(home, session, display)
+        try:
+            yield started
+        finally:
+            started.screenshot(f"{session.name}-at-the-end")

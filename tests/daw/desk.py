@@ -61,10 +61,11 @@ class Musician:
 
 
 @contextlib.contextmanager
-def screen() -> Iterator[str]:
+def screen(size: str = "1600x900") -> Iterator[str]:
     """A screen that nobody sees, with a window manager; its name."""
     read, write = os.pipe()
-    command = ("Xvfb", "-displayfd", str(write), "-screen", "0", "1600x900x24", "-nolisten", "tcp")
+    shown = ("-screen", "0", f"{size}x24", "-nolisten", "tcp")
+    command = ("Xvfb", "-displayfd", str(write), *shown)
     server = subprocess.Popen(
         command, pass_fds=[write], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from daw.ardour_driver import RATE_HZ, Ardour, Home, Region, ardour, needed_for_ardour
-from daw.desk import wait_for
+from daw.ardour_driver import RATE_HZ, Ardour, Home, ardour, needed_for_ardour
+from daw.desk import screen, wait_for
 
 from bridge.daws.ardour.scripts import lua_text
 from bridge.daws.ardour.ui_scripts import names
@@ -32,20 +32,9 @@ map:set_tempo (Temporal.Tempo (133.5, 133.5, 4), Temporal.timepos_t.from_ticks (
 Temporal.TempoMap.update (map)
 map = nil
 """
-IMPORT = """
-local files = C.StringVector ()
-files:push_back (PATH)
-Editor.do_import (Editor, files, Editing.ImportMergeFiles, Editing.ImportAsTrack,
-  ARDOUR.SrcQuality.SrcBest, ARDOUR.MidiTrackNameSource.SMFTrackName,
-  ARDOUR.MidiTempoMapDisposition.SMFTempoIgnore, Temporal.timepos_t (0), ARDOUR.PluginInfo (),
-  ARDOUR.Track (), false)
+TURN_DOWN = """
 for route in Session:get_tracks ():iter () do
   if route:name () == NAME then
-    for region in route:to_track ():playlist ():region_list ():iter () do
-      region:trim_front (Temporal.timepos_t (START))
-      region:trim_end (Temporal.timepos_t (START + LENGTH))
-      region:set_position (Temporal.timepos_t (POSITION))
-    end
     local effect = ARDOUR.LuaAPI.new_luaproc (Session, "ACE Amplifier")
     route:add_processor_by_index (effect, 0, nil, true)
     ARDOUR.LuaAPI.set_processor_param (effect, 0, -6)
@@ -158,39 +147,21 @@ def studio(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Itera
     with log.open("wb") as out:
         bridge = subprocess.Popen(command, env=home.environment, stdout=out, stderr=out)
     try:
-        with ardour(home, song) as running:
+        with screen() as display, ardour(home, song, display) as running:
             for part in (GUITAR, CHOIR):
-                lua = IMPORT.replace("PATH", lua_text(str(home.folder / f"{part.name}.wav")))
-                for what, value in (
-                    ("NAME", lua_text(part.name)),
-                    ("START", part.start_samples),
-                    ("LENGTH", part.end - part.position),
-                    ("POSITION", part.position),
-                ):
-                    lua = lua.replace(what, str(value))
-                running.run(lua)
-                [region] = running.saved_regions(part.name)
-                assert (region.position, region.length, region.start) == (
+                running.import_file(
+                    home.folder / f"{part.name}.wav",
                     part.position,
-                    part.end - part.position,
                     part.start_samples,
+                    part.end - part.position,
                 )
+                running.run(TURN_DOWN.replace("NAME", lua_text(part.name)))
             wait_for("the bridge", lambda: b"Listening" in log.read_bytes())
             wait_for("the hook's hello", lambda: b"Ardour 7" in log.read_bytes())
             yield Studio(running, jukebox, sounds, log)
     finally:
         bridge.terminate()
         bridge.wait(60)
-
-
-def samples_of(region: Region) -> np.ndarray:
-    """[T, C], as the session's files have it."""
-    channels = []
-    for path in region.sources:
-        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        assert rate == RATE_HZ
-        channels.append(sound[region.start : region.start + region.length, 0])
-    return np.stack(channels, axis=1)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +189,7 @@ def test_what_follows_a_region_lies_at_its_end(
         assert not inserted.fades_in, "the joint is not faded"
         ours, _ = soundfile.read(placement.path, dtype="float32", always_2d=True)
         assert ours.shape == (inserted.length, part.channels)
-        assert np.array_equal(samples_of(inserted), ours)
+        assert np.array_equal(inserted.samples(), ours)
         clip = next(c for c in reversed(studio.clips()) if c.clip.track_name == part.name).clip
         assert clip.song.meters == SONG.meters
         said = [(point.beat, float(point.tempo_bpm)) for point in clip.song.tempo.points]

@@ -7,10 +7,7 @@ ALSA. An underflow is not always told (docs/audition.md), so the recording is co
 from __future__ import annotations
 
 import math
-import os
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -20,7 +17,8 @@ import numpy as np
 import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
-from real_programs import needed, running
+from real_programs import running
+from sound_server import RATE_HZ, Recorder, sound_server
 
 from ui.playback_link import PlaybackSettings
 from ui.player import Player, PlayerSource
@@ -30,84 +28,20 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="PulseAudio is Linux's"),
 ]
 
-RATE_HZ = 48_000
 FADE = 240
 WAIT = 60_000
 BUSY = "import numpy; a = numpy.ones((600, 600), numpy.float32)\nwhile True: a @ a"
-ALSA_MODULES = ("/usr/lib*/alsa-lib", "/usr/lib/*/alsa-lib")
 
 ANGLES = ((np.arange(FADE) + 0.5) / FADE * (math.pi / 2))[:, None]
 RISING, FALLING = np.sin(ANGLES).astype(np.float32), np.cos(ANGLES).astype(np.float32)
 
 
-class Recorder:
-    """Everything the sink was given, as the file grows."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def heard(self) -> np.ndarray:
-        recorded = self._file.read_bytes()
-        return np.frombuffer(recorded[: len(recorded) // 8 * 8], "<f4").reshape(-1, 2)
-
-
-def has_alsa_plugin() -> bool:
-    root = Path("/")
-    module = "libasound_module_pcm_pulse.so"
-    return any(any(root.glob(f"{folder[1:]}/{module}")) for folder in ALSA_MODULES)
-
-
 @pytest.fixture
 def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    needed("pulseaudio", package="pulseaudio")
-    needed("parec", "pactl", package="pulseaudio-utils")
-    if not has_alsa_plugin():
-        why = "ALSA cannot reach PulseAudio (Debian's package libasound2-plugins)"
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have everything: {why}")
-        pytest.skip(why)
-
-    socket = tmp_path / "native"
-    alsa = tmp_path / "asound.conf"
-    alsa.write_text(
-        "</usr/share/alsa/alsa.conf>\n"
-        f'pcm.!default {{ type pulse server "unix:{socket}" }}\n'
-        f'ctl.!default {{ type pulse server "unix:{socket}" }}\n',
-        encoding="utf-8",
-    )
-    for name, value in {
-        "HOME": str(tmp_path),
-        "XDG_RUNTIME_DIR": str(tmp_path),
-        "PULSE_SERVER": f"unix:{socket}",
-        "ALSA_CONFIG_PATH": str(alsa),
-    }.items():
-        monkeypatch.setenv(name, value)
-    recording = tmp_path / "recording.f32"
-    with ExitStack() as stack:
-        server = stack.enter_context(
-            running(
-                *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1"),
-                *("--use-pid-file=no", "-L"),
-                f"module-native-protocol-unix socket={socket} auth-anonymous=1",
-                *("-L", "module-null-sink sink_name=null rate=48000 format=float32le channels=2"),
-            )
-        )
-        give_up = time.monotonic() + 30
-        while subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode:
-            assert server.poll() is None, "pulseaudio ended"
-            assert time.monotonic() < give_up, "pulseaudio does not answer"
-            time.sleep(0.1)
-        format_of = ("--format=float32le", "--rate=48000", "--channels=2", "--latency-msec=200")
-        command = ["parec", "-d", "null.monitor", *format_of]
-        with recording.open("wb") as file:
-            parec = subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL)
-        stack.callback(parec.wait)
-        stack.callback(parec.terminate)
-        while recording.stat().st_size == 0:
-            assert parec.poll() is None, "parec ended"
-            assert time.monotonic() < give_up, "parec records nothing"
-            time.sleep(0.1)
-        yield Recorder(recording)
+    with sound_server(tmp_path) as recorder:
+        for name, value in recorder.environment.items():
+            monkeypatch.setenv(name, value)
+        yield recorder
 
 
 def noise(seed: int, seconds: float) -> np.ndarray:
