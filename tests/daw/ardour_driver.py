@@ -191,8 +191,11 @@ class Home(Musician):
 class Ardour:
     """A running Ardour with a session."""
 
-    def __init__(self, home: Home, session: Path, display: str) -> None:
+    def __init__(
+        self, home: Home, session: Path, display: str, process: subprocess.Popen[bytes]
+    ) -> None:
         self.home = home
+        self._process = process
         self.session = session
         self.display = display
         self._client = SimpleUDPClient("127.0.0.1", home.osc_port)
@@ -211,6 +214,7 @@ class Ardour:
             until = time.monotonic() + 3
             while not done.exists() and time.monotonic() < until:
                 time.sleep(0.05)
+                assert self._process.poll() is None, "Ardour ended"
             assert time.monotonic() < give_up, "Ardour does not answer"
         fine, _, told = done.read_text(encoding="utf-8").partition(" ")
         assert fine == "fine", told
@@ -282,8 +286,8 @@ def ardour(home: Home, session: Path, display: str) -> Iterator[Ardour]:
     environment = home.environment | {"DISPLAY": display}
     program = shutil.which("ardour")
     assert program is not None
-    with running(program, "-a", "-n", str(session), environment=environment):
-        started = Ardour(home, session, display)
+    with running(program, "-a", "-n", str(session), environment=environment) as process:
+        started = Ardour(home, session, display, process)
         try:
             yield started
         finally:
