@@ -106,7 +106,8 @@ class NotedPlayer(QObject):
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name not in (
-            "switch", "set_loop", "set_context", "set_matched", "set_muted", "play_on_bar"
+            "switch", "set_loop", "set_context", "set_matched", "set_muted",
+            "play_on_bar", "play_at",
         ):  # fmt: skip
             raise AttributeError(name)
         return lambda *values, **named: self.calls.append((name, *values, *named.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 RELOAD_MILLISECONDS = 700
 """Previews grow together: what plays is told of them at most so often."""
+KEEP_UP_SECONDS = 1.0
+SAME_TEMPO = 0.005
+"""Tempos that differ by less are the same: a MIDI clock is measured within 0.3 %."""
 _AROUND = "around"
 
 
@@ -25,6 +29,8 @@ class Audition(QObject):
     """Turns lanes into what the player plays. What is heard never jumps because lanes changed."""
 
     heard_changed = pyqtSignal(str)
+    told = pyqtSignal(str)
+    """A sentence about following the DAW."""
 
     def __init__(self, player: Player, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -40,7 +46,11 @@ class Audition(QObject):
         self._selection: tuple[float, float] | None = None
         self._pre_roll_seconds = 0.0
         self._song = SongTime.steady(120)
-        self._daw_plays = False
+        self._is_placed = False
+        self._is_muted = self._is_led = self._went_off = False
+        self._jumps = 0
+        self._kept_up_seconds = 0.0
+        self._told_tempos: tuple[float, float] | None = None
         self._reload = QTimer(self)
         self._reload.setSingleShot(True)
         self._reload.timeout.connect(self._load)
@@ -63,8 +73,9 @@ class Audition(QObject):
             return
         self._load()
 
-    def set_song(self, song: SongTime) -> None:
-        self._song = song
+    def set_song(self, song: SongTime, *, is_placed: bool) -> None:
+        """is_placed: whether the clip came with a place on its DAW's timeline."""
+        self._song, self._is_placed = song, is_placed
 
     def _sources(self) -> tuple[PlayerSource, ...]:
         return tuple(self._source_of(lane, lane.id) for lane in self._lanes)
@@ -116,9 +127,14 @@ class Audition(QObject):
 
     def play_or_stop(self) -> None:
         if self.player.is_playing:
-            self.player.stop()
+            self.stop()
         else:
             self.player.play(self._start())
+
+    def stop(self) -> None:
+        """By hand: a DAW that plays on does not start it again before it starts itself."""
+        self._went_off = True
+        self.player.stop()
 
     def _start(self) -> float | None:
         """Before the selection by the pre-roll, where the playhead is outside of it."""
@@ -162,27 +178,84 @@ class Audition(QObject):
     # With the DAW
 
     def follow(self, state: TransportState, *, follows: bool, mutes: bool) -> None:
-        """What the DAW's transport does to playing here.
+        """What the DAW's transport does to playing here; to be told of it some times a second.
 
-        follows: start on its next bar and stop with it. mutes: be silent while it plays; not
-        where it is followed, since one wants to hear that.
+        follows: start and stop with it. Where both know the place in the song, this plays what
+        the DAW would at the same place, and goes along when it jumps; else it starts where its own
+        playhead is, on the DAW's next bar. mutes: be silent while the DAW plays; not where it is
+        followed, since one wants to hear that.
         """
         plays = state.playing and state.source in ("link", "midi", "osc")
-        if plays == self._daw_plays:
-            return
-        self._daw_plays = plays
-        self.player.set_muted(plays and mutes and not follows)
-        if not follows:
-            return
-        if plays:
-            start = self._start()
-            meter: Any = self._song.meters.points[0].meter
-            self.player.play_on_bar(
-                self.player.position_seconds if start is None else start,
-                at_seconds=time.monotonic(),
-                beat=state.beat,
-                tempo_bpm=state.tempo_bpm,
-                beats_per_bar=float(meter.quarters_per_bar),
-            )
-        else:
+        self._mute(plays and mutes and not follows)
+        is_led = plays and follows
+        began, ended = is_led and not self._is_led, self._is_led and not plays
+        moved = state.jumps != self._jumps
+        self._is_led, self._jumps = is_led, state.jumps
+        if ended:
             self.player.stop()
+        if began:
+            self._went_off = False
+            self._tell_of_tempo(state)
+        if not is_led or self._went_off:
+            return
+        now = time.monotonic()
+        place = self._place_in(state)
+        if place is None:
+            if began:
+                self._start_on_bar(state, now)
+        elif began or moved or self._may_keep_up(state, now):
+            self._kept_up_seconds = now
+            self.player.play_at(now, place)
+
+    def _mute(self, on: bool) -> None:
+        if on != self._is_muted:
+            self._is_muted = on
+            self.player.set_muted(on)
+
+    def _place_in(self, state: TransportState) -> float | None:
+        """Where the DAW is, in seconds on the timeline; None where one of the two has no place,
+        and while a loop is played, which the DAW knows nothing of."""
+        if state.source == "link" or not self._is_placed or self._loops or state.beat < 0:
+            return None
+        return float(self._song.tempo.seconds_at(Fraction(state.beat)))
+
+    def _start_on_bar(self, state: TransportState, now: float) -> None:
+        start = self._start()
+        meter: Any = self._song.meters.points[0].meter
+        self.player.play_on_bar(
+            self.player.position_seconds if start is None else start,
+            at_seconds=now,
+            beat=state.beat,
+            tempo_bpm=state.tempo_bpm,
+            beats_per_bar=float(meter.quarters_per_bar),
+        )
+
+    def _may_keep_up(self, state: TransportState, now: float) -> bool:
+        """Clocks drift, which is made good now and then; not where the tempos differ, since that
+        would be heard as one jump after another."""
+        return (
+            now - self._kept_up_seconds >= KEEP_UP_SECONDS
+            and self.player.is_playing
+            and self._tempos_agree(state)
+        )
+
+    def _own_tempo_bpm(self, state: TransportState) -> float:
+        from bridge.transport import tempo_at  # who has a state has loaded it
+
+        is_placed = self._place_in(state) is not None
+        return tempo_at(self._song, Fraction(state.beat if is_placed else 0))
+
+    def _tempos_agree(self, state: TransportState) -> bool:
+        return abs(self._own_tempo_bpm(state) / state.tempo_bpm - 1) < SAME_TEMPO
+
+    def _tell_of_tempo(self, state: TransportState) -> None:
+        tempos = round(state.tempo_bpm, 1), round(self._own_tempo_bpm(state), 1)
+        if self._tempos_agree(state) or tempos == self._told_tempos:
+            return
+        self._told_tempos = tempos
+        self.told.emit(
+            self.tr(
+                "The DAW plays at {daw} BPM and the clip is at {clip} BPM. What plays here is not"
+                " stretched, so the two drift apart."
+            ).format(daw=tempos[0], clip=tempos[1])
+        )

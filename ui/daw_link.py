@@ -149,6 +149,7 @@ class DawLink(QObject):
             elif not on and self._link is not None:
                 self._link.disable()
                 self._link = None
+                self._forget_time()
         except (JukeboxError, ImportError, OSError) as error:
             self.told.emit(self.tr("Ableton Link cannot be used: {error}").format(error=error))
         self._begin_polling()
@@ -164,6 +165,7 @@ class DawLink(QObject):
             self._midi.close()
             self._midi, self._clock = None, None
             self.midi_sentence = ""
+            self._forget_time()
         self._begin_polling()
 
     # What notes and controllers do
@@ -369,11 +371,28 @@ class DawLink(QObject):
             self._transport = Transport()
         return self._transport
 
+    def _forget_time(self) -> None:
+        """Something was turned off by hand, which is no loss; what is left tells again."""
+        self._transport = None
+        if self._midi is not None:
+            from bridge.midi import ClockInput
+
+            self._clock = ClockInput(self._time().midi)
+            for peer in self.peers.values():
+                self._time().midi.sent_by(peer.daw, peer.version)
+
+    def set_link_tempo(self, tempo_bpm: float) -> None:
+        """For all peers of the Link session; nothing where this is none of them."""
+        if self._link is not None:
+            self._link.set_tempo(tempo_bpm)
+
     def _begin_polling(self) -> None:
         if any((self.bridge, self._link, self._midi)):
             self._timer.start()
-        else:
-            self._timer.stop()
+            return
+        self._timer.stop()
+        if self.state is not None:
+            self._tell_state()
 
     def _poll(self) -> None:
         now = time.monotonic()
@@ -389,8 +408,12 @@ class DawLink(QObject):
             if self._midi.status != self.midi_sentence:
                 self.midi_sentence = self._midi.status
                 self.peers_changed.emit()
-        state = transport.state(now)
-        if self.state is None or state.source is not None or self.state.source is not None:
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        state = self._time().state(time.monotonic())
+        before = self.state
+        if before is None or state.lost != before.lost or {state.source, before.source} != {None}:
             self.state = state
             self.transport_changed.emit(state)
 

@@ -240,10 +240,19 @@ class Looked:
     """What people are told of the tempo."""
 
 
-def look_at(path: Path) -> Looked:
+@dataclass(frozen=True)
+class DawTempo:
+    """What the DAW plays at, and who told it."""
+
+    tempo_bpm: float
+    source: str
+
+
+def look_at(path: Path, daw_tempo: DawTempo | None = None) -> Looked:
     """A whole file as a clip, with a tempo. Takes up to seconds; JukeboxError where it is no clip.
 
-    The tempo in the file's name counts ("loop-120bpm.wav"), else it is listened for.
+    The tempo in the file's name counts ("loop-120bpm.wav"), else the DAW's, else it is listened
+    for.
     """
     if path.is_dir():
         raise JukeboxError(
@@ -262,6 +271,11 @@ def look_at(path: Path) -> Looked:
     if named and 20 <= float(named[1]) <= 400:
         tempo_bpm = float(named[1])
         said = translate("Project", "{0} BPM, as the file's name says.").format(f"{tempo_bpm:g}")
+    elif daw_tempo is not None:
+        tempo_bpm = daw_tempo.tempo_bpm
+        said = translate(
+            "Project", "{0} BPM, as {1} has it now; say so where the file is at another."
+        ).format(f"{tempo_bpm:g}", daw_tempo.source)
     else:
         most = min(info.length_samples, TEMPO_LISTEN_SECONDS * info.rate_hz)
         guess = detect_tempo_of_file(path, length_samples=most)
@@ -346,8 +360,16 @@ class Project(QObject):
 
     # Clips
 
-    def add_file(self, path: Path, then: Callable[[SessionClip], None] | None = None) -> None:
-        """Look at a file in the background and put it into the inbox; `failed` says why not."""
+    def add_file(
+        self,
+        path: Path,
+        then: Callable[[SessionClip], None] | None = None,
+        daw_tempo: DawTempo | None = None,
+    ) -> None:
+        """Look at a file in the background and put it into the inbox; `failed` says why not.
+
+        daw_tempo: what it gets where it says none itself.
+        """
         self.session.check_writable()
         self.told.emit(self.tr("Listening to {name} …").format(name=path.name))
 
@@ -363,7 +385,7 @@ class Project(QObject):
             if then is not None:
                 then(added)
 
-        self._background.start(lambda: look_at(path), taken)
+        self._background.start(lambda: look_at(path, daw_tempo), taken)
 
     def add_clip(self, clip: Clip, name: str | None = None) -> SessionClip:
         """A clip whose time is known, as a DAW sends it."""

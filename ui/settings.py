@@ -227,12 +227,21 @@ class SettingsPage(QDialog):
         self.midi = self._check(self.tr("Listen to MIDI clock and controllers"), "uses_midi")
         self.follow = self._check(self.tr("Play and stop with the DAW, on the bar"), "follow_daw")
         self.mute = self._check(self.tr("Be silent while the DAW plays"), "mute_while_daw_plays")
+        self.take_tempo = self._check(
+            self.tr("Clips without a tempo take the DAW's"), "take_daw_tempo"
+        )
         self.daw_said = self._hint(self._daw_sentence())
         self.midi_said = self._hint(self._midi_sentence())
         for box in (self.bridge, self.daw_said, self.link, self.midi, self.midi_said):
             form.addRow(box)
         form.addRow(self.follow)
         form.addRow(self.mute)
+        form.addRow(self.take_tempo)
+        form.addRow(
+            self._hint(
+                self.tr("What plays is never stretched: a clip keeps the tempo that it was given.")
+            )
+        )
         test = QPushButton(self.tr("Look again"))
         test.clicked.connect(self.refresh)
         form.addRow(test)

@@ -43,6 +43,8 @@ class Settings:
     snap: str = "beat"
     follow_daw: bool = False
     mute_while_daw_plays: bool = True
+    take_daw_tempo: bool = True
+    """Whether a clip without a tempo takes the DAW's."""
     uses_bridge: bool = True
     uses_link: bool = False
     uses_midi: bool = False

@@ -21,15 +21,20 @@ class Status(QToolButton):
     def __init__(self, picture: str, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._picture, self._name = picture, name
+        self._said: tuple[str, ...] = ()
         self.setAutoRaise(True)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.say("", name)
 
-    def say(self, word: str, sentence: str, kind: str = "dim") -> None:
-        """kind: "dim", "good", "warning" or "error"."""
+    def say(self, word: str, sentence: str, kind: str = "dim", picture: str = "") -> None:
+        """kind: "dim", "good", "warning" or "error"; picture: instead of its own."""
         theme = current_theme()
+        said = (word, sentence, kind, picture, theme.name)
+        if said == self._said:  # some are told twenty times a second
+            return
+        self._said = said
         color = {"good": theme.good, "warning": theme.warning, "error": theme.error}.get(kind)
-        self.setIcon(icon(self._picture, color or theme.text_dim))
+        self.setIcon(icon(picture or self._picture, color or theme.text_dim))
         self.setText(word)
         self.setToolTip(sentence)
         self.setAccessibleName(f"{self._name}: {sentence}")

@@ -64,7 +64,7 @@ from ui.models_page import ModelsPage
 from ui.outbox import Outbox
 from ui.player import Player
 from ui.preset_menu import PresetShelf
-from ui.project import AUDIO_SUFFIXES, Project
+from ui.project import AUDIO_SUFFIXES, DawTempo, Project
 from ui.queue_panel import Done, QueuePanel
 from ui.request_panel import RequestPanel
 from ui.settings import SettingsPage, SettingsStore, playback_settings
@@ -121,6 +121,7 @@ class MainWindow(QMainWindow):
         self._shown_song: SongTime | None = None
         self._changed: set[str] = set()
         self._selection: tuple[float, float] | None = None
+        self._lost_source: str | None = None
         self._audio_fault = ""
         self.background = Background(self)
         self.background.failed.connect(self._failed)
@@ -433,6 +434,7 @@ class MainWindow(QMainWindow):
         self.player.device_found.connect(self._device_found)
         self.player.error.connect(self._failed)
         self.audition.heard_changed.connect(self._heard)
+        self.audition.told.connect(self._told)
         self.outbox.told.connect(self._told)
         self.outbox.failed.connect(self._failed)
         self.store.changed.connect(self._settings_changed)
@@ -592,7 +594,8 @@ class MainWindow(QMainWindow):
             if path.suffix.lower() == SUFFIX and path.is_file():
                 self.presets.open_file(path)
                 continue
-            self._with_project(partial(Project.add_file, path=path))
+            tempo = self._daw_tempo() if self.store.settings.take_daw_tempo else None
+            self._with_project(partial(Project.add_file, path=path, daw_tempo=tempo))
 
     def _ask_files(self) -> None:
         kinds = " ".join(f"*{suffix}" for suffix in AUDIO_SUFFIXES)
@@ -715,6 +718,7 @@ class MainWindow(QMainWindow):
         lanes = self.project.lanes(self.clip_id)
         clip = self.project.session.clip(self.clip_id).sounding
         self._show_song(clip.song)
+        self.audition.set_song(clip.song, is_placed=clip.position_samples is not None)
         self.timeline.set_lanes(lanes)
         span = (clip.start_samples, clip.length_samples)
         self.audition.set_lanes(lanes, span)
@@ -729,7 +733,6 @@ class MainWindow(QMainWindow):
         self._shown_song = song
         self.timeline.set_song(song)
         self.transport.set_song(song)
-        self.audition.set_song(song)
         self._show_pre_roll(song)
 
     def _show_pre_roll(self, song: SongTime | None = None) -> None:
@@ -1317,9 +1320,17 @@ class MainWindow(QMainWindow):
     def _show_tempo(self) -> None:
         state = self.daw.state
         if state is not None and state.source not in (None, "clip"):
-            self.transport.tempo.say(f"{state.tempo_bpm:.1f}", state.sentence(), "good")
+            kind = "warning" if state.lost else "good"
+            picture = "play" if state.playing else ""
+            word = f"{state.tempo_bpm:.1f} {self._daw_source(state.source)}"
+            self.transport.tempo.say(word, state.sentence(), kind, picture)
             return
         clip = self._clip()
+        if state is not None and state.lost is not None:
+            tempo = clip.song.tempo.points[0].tempo_bpm if clip else state.tempo_bpm
+            lost = self.tr("{source} fell silent.").format(source=self._daw_source(state.lost))
+            self.transport.tempo.say(f"{float(tempo):.1f}", lost, "warning", "warning")
+            return
         if clip is None:
             self.transport.tempo.say("—", self.tr("No clip gives a tempo."))
             return
@@ -1333,6 +1344,26 @@ class MainWindow(QMainWindow):
         ).format(tempo=tempo)
         text = f"{tempo:.1f}{'?' if doubt else ''}"
         self.transport.tempo.say(text, sentence, "warning" if doubt else "dim")
+
+    def _daw_source(self, source: str) -> str:
+        """Who tells the time, in a word."""
+        names = sorted({peer.daw for peer in self.daw.peers.values() if peer.daw})
+        return {
+            "link": "Link",
+            "midi": self.tr("MIDI clock"),
+            "osc": names[0] if len(names) == 1 else self.tr("DAW"),
+        }.get(source, source)
+
+    def _daw_tempo(self) -> DawTempo | None:
+        """What is played at elsewhere now."""
+        state = self.daw.state
+        if state is None or state.source not in ("link", "midi", "osc"):
+            return None
+        tempo_bpm = round(state.tempo_bpm, 2)
+        # A clock is measured, and hardly one is set to 119.98.
+        if state.source == "midi" and abs(tempo_bpm - round(tempo_bpm)) < 0.002 * tempo_bpm:
+            tempo_bpm = round(tempo_bpm)
+        return DawTempo(float(tempo_bpm), self._daw_source(state.source))
 
     def _midi_sentence(self) -> str:
         if not self.daw.listens_to_midi:
@@ -1370,13 +1401,44 @@ class MainWindow(QMainWindow):
 
     def _status_pressed(self, name: str) -> None:
         if name == "tempo":
-            self.inbox.tempo.setFocus()
+            self._tempo_pressed()
             return
         self.show_settings()
         assert self.settings_page is not None
         self.settings_page.tabs.setCurrentIndex(
             {"audio": 1, "midi": 2, "daw": 2, "engine": 4}[name]
         )
+
+    def _tempo_pressed(self) -> None:
+        """Type another; or take over the tempo of who plays along, or give them the clip's."""
+        tempo, clip, clip_id = self._daw_tempo(), self._clip(), self.clip_id
+        if clip is None or clip_id is None or (tempo is None and not self.daw.is_in_link):
+            self.inbox.tempo.setFocus()
+            return
+        self.tempo_menu = menu = QMenu(self)
+        own_bpm = float(clip.song.tempo.points[0].tempo_bpm)
+        if tempo is not None:
+            text = self.tr("The clip is at {tempo:g} BPM, as {source} says").format(
+                tempo=tempo.tempo_bpm, source=tempo.source
+            )
+            take = menu.addAction(icon("metronome"), text)
+            assert take is not None
+            take.setEnabled(len(clip.song.tempo.points) == 1)  # a DAW's tempo map knows better
+            bpm, meter = tempo.tempo_bpm, str(clip.song.meters.points[0].meter)
+            take.triggered.connect(
+                lambda: self._with_project(lambda p: p.set_tempo(clip_id, bpm, meter))
+            )
+        if self.daw.is_in_link:
+            give = menu.addAction(
+                icon("share"), self.tr("Set Link to {tempo:g} BPM").format(tempo=own_bpm)
+            )
+            assert give is not None
+            give.triggered.connect(lambda: self.daw.set_link_tempo(own_bpm))
+        other = menu.addAction(icon("edit"), self.tr("Type another …"))
+        assert other is not None
+        other.triggered.connect(self.inbox.tempo.setFocus)
+        sign = self.transport.tempo
+        menu.popup(sign.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
     # What the DAW says ---------------------------------------------------------------------------
 
@@ -1445,7 +1507,7 @@ class MainWindow(QMainWindow):
     def _daw_audition(self, job_id: int | None, number: int, playing: bool) -> None:
         variant_id = self._variant_told(job_id, number)
         if not playing:
-            self.player.stop()
+            self.audition.stop()
         elif variant_id is not None:
             self._show_clip_of(variant_id)
             self._play_variant(variant_id)
@@ -1471,7 +1533,7 @@ class MainWindow(QMainWindow):
         elif name in ("next", "previous"):
             self.timeline.step_lane(1 if name == "next" else -1)
         elif name == "audition-stop":
-            self.player.stop()
+            self.audition.stop()
         elif name == "audition-play":
             if not self.player.is_playing:
                 self.audition.play_or_stop()
@@ -1483,6 +1545,13 @@ class MainWindow(QMainWindow):
         self.audition.follow(
             state, follows=settings.follow_daw, mutes=settings.mute_while_daw_plays
         )
+        lost, self._lost_source = self._lost_source, state.lost
+        if state.lost is not None and state.lost != lost:
+            self._told(self.tr("{source} fell silent.").format(source=self._daw_source(state.lost)))
+        tempo = self._daw_tempo()
+        if tempo is not None and self.clip_id is None:
+            # The grid that a first clip will lie on.
+            self._show_song(SongTime.steady(tempo.tempo_bpm))
         self._show_tempo()
 
     # Telling -------------------------------------------------------------------------------------
