@@ -9,7 +9,18 @@
     </message>
 </context>
 <context>
+    <name>Audition</name>
+    <message>
+        <source>The DAW plays at {daw} BPM and the clip is at {clip} BPM. What plays here is not stretched, so the two drift apart.</source>
+        <translation>Die DAW spielt mit {daw} BPM, der Clip hat {clip} BPM. Was hier spielt, wird nicht gedehnt, also laufen die beiden auseinander.</translation>
+    </message>
+</context>
+<context>
     <name>Background</name>
+    <message>
+        <source>The program ends, so nothing new was begun.</source>
+        <translation>Das Programm endet, also wurde nichts Neues begonnen.</translation>
+    </message>
     <message>
         <source>Something went wrong that should not: {fault}.</source>
         <translation>Etwas ging schief, das nicht schiefgehen sollte: {fault}.</translation>
@@ -119,6 +130,10 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>Ableton Link cannot be used: {error}</source>
         <translation>Ableton Link geht nicht: {error}</translation>
+    </message>
+    <message>
+        <source>The MIDI map is not kept: {error}</source>
+        <translation>Die MIDI-Zuordnung wird nicht gespeichert: {error}</translation>
     </message>
     <message>
         <source>The DAW link is off; turn it on in the settings.</source>
@@ -628,6 +643,46 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Wiederholen</translation>
     </message>
     <message>
+        <source>Undone: {what}</source>
+        <translation>Rückgängig gemacht: {what}</translation>
+    </message>
+    <message>
+        <source>Done again: {what}</source>
+        <translation>Wiederholt: {what}</translation>
+    </message>
+    <message>
+        <source>Operation</source>
+        <translation>Aufgabe</translation>
+    </message>
+    <message>
+        <source>Length</source>
+        <translation>Länge</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <translation>Bewahren</translation>
+    </message>
+    <message>
+        <source>Style</source>
+        <translation>Stil</translation>
+    </message>
+    <message>
+        <source>Words</source>
+        <translation>Worte</translation>
+    </message>
+    <message>
+        <source>Variants</source>
+        <translation>Varianten</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>Startwert</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Einstellungen</translation>
+    </message>
+    <message>
         <source>There is no model yet; choose one on the models page.</source>
         <translation>Es gibt noch kein Modell; auf der Seite der Modelle eines wählen.</translation>
     </message>
@@ -658,6 +713,10 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>Models</source>
         <translation>Modelle</translation>
+    </message>
+    <message>
+        <source>MIDI control</source>
+        <translation>MIDI-Steuerung</translation>
     </message>
     <message>
         <source>Your clips</source>
@@ -708,6 +767,10 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Kein Audio</translation>
     </message>
     <message>
+        <source>{source} fell silent.</source>
+        <translation>{source} ist verstummt.</translation>
+    </message>
+    <message>
         <source>No clip gives a tempo.</source>
         <translation>Kein Clip gibt ein Tempo vor.</translation>
     </message>
@@ -720,6 +783,14 @@ oder eine Region aus der DAW senden.</translation>
         <translation>{tempo:.1f} BPM vom Clip.</translation>
     </message>
     <message>
+        <source>MIDI clock</source>
+        <translation>MIDI-Clock</translation>
+    </message>
+    <message>
+        <source>DAW</source>
+        <translation>DAW</translation>
+    </message>
+    <message>
         <source>MIDI is off.</source>
         <translation>MIDI ist aus.</translation>
     </message>
@@ -728,8 +799,8 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Suche nach MIDI-Eingängen …</translation>
     </message>
     <message>
-        <source>DAW</source>
-        <translation>DAW</translation>
+        <source>No MIDI</source>
+        <translation>Kein MIDI</translation>
     </message>
     <message>
         <source>MIDI</source>
@@ -772,6 +843,18 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Bereit zum Erzeugen, mit {name}.</translation>
     </message>
     <message>
+        <source>The clip is at {tempo:g} BPM, as {source} says</source>
+        <translation>Der Clip hat {tempo:g} BPM, wie {source} sagt</translation>
+    </message>
+    <message>
+        <source>Set Link to {tempo:g} BPM</source>
+        <translation>Link auf {tempo:g} BPM setzen</translation>
+    </message>
+    <message>
+        <source>Type another …</source>
+        <translation>Ein anderes eingeben …</translation>
+    </message>
+    <message>
         <source>{daw} sent {clip}.</source>
         <translation>{daw} hat {clip} gesendet.</translation>
     </message>
@@ -804,6 +887,93 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>Messages</source>
         <translation>Meldungen</translation>
+    </message>
+</context>
+<context>
+    <name>MidiPage</name>
+    <message>
+        <source>Generate</source>
+        <translation>Erzeugen</translation>
+    </message>
+    <message>
+        <source>Cancel what renders</source>
+        <translation>Abbrechen, was rechnet</translation>
+    </message>
+    <message>
+        <source>Next variant</source>
+        <translation>Nächste Variante</translation>
+    </message>
+    <message>
+        <source>Previous variant</source>
+        <translation>Vorige Variante</translation>
+    </message>
+    <message>
+        <source>Play</source>
+        <translation>Abspielen</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>Anhalten</translation>
+    </message>
+    <message>
+        <source>Rate, 0 to 5 stars</source>
+        <translation>Bewerten, 0 bis 5 Sterne</translation>
+    </message>
+    <message>
+        <source>Blend of two artists</source>
+        <translation>Mischung zweier Künstler</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <translation>Bewahren</translation>
+    </message>
+    <message>
+        <source>Hear variant {n}</source>
+        <translation>Variante {n} hören</translation>
+    </message>
+    <message>
+        <source>What is done</source>
+        <translation>Was geschieht</translation>
+    </message>
+    <message>
+        <source>Note or controller</source>
+        <translation>Note oder Regler</translation>
+    </message>
+    <message>
+        <source>What notes and controllers do</source>
+        <translation>Was Noten und Regler tun</translation>
+    </message>
+    <message>
+        <source>Choose a line, press Learn, then play the note or move the controller</source>
+        <translation>Eine Zeile wählen, „Lernen“ drücken, dann die Note spielen oder den Regler bewegen</translation>
+    </message>
+    <message>
+        <source>&amp;Learn</source>
+        <translation>&amp;Lernen</translation>
+    </message>
+    <message>
+        <source>&amp;Forget</source>
+        <translation>&amp;Vergessen</translation>
+    </message>
+    <message>
+        <source>waiting …</source>
+        <translation>wartet …</translation>
+    </message>
+    <message>
+        <source>MIDI is off; turn it on under DAW and MIDI.</source>
+        <translation>MIDI ist aus; unter „DAW und MIDI“ einschalten.</translation>
+    </message>
+    <message>
+        <source>Looking for MIDI inputs …</source>
+        <translation>Suche nach MIDI-Eingängen …</translation>
+    </message>
+    <message>
+        <source>Choose a line, press Learn, and move what is to do it.</source>
+        <translation>Eine Zeile wählen, „Lernen“ drücken und bewegen, was es tun soll.</translation>
+    </message>
+    <message>
+        <source>Play a note or move a controller for: {what}.</source>
+        <translation>Eine Note spielen oder einen Regler bewegen für: {what}.</translation>
     </message>
 </context>
 <context>
@@ -993,6 +1163,10 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Es liegt in {path}</translation>
     </message>
     <message>
+        <source>{n} files</source>
+        <translation>{n} Dateien</translation>
+    </message>
+    <message>
         <source>{sentence} Start the script in your DAW, or drag the variant there.</source>
         <translation>{sentence} In der DAW das Skript starten oder die Variante dorthin ziehen.</translation>
     </message>
@@ -1177,6 +1351,10 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>{0} BPM, as the file&apos;s name says.</source>
         <translation>{0} BPM, wie der Dateiname sagt.</translation>
+    </message>
+    <message>
+        <source>{0} BPM, as {1} has it now; say so where the file is at another.</source>
+        <translation>{0} BPM, wie {1} es gerade hat; sagen, wenn die Datei ein anderes Tempo hat.</translation>
     </message>
     <message>
         <source>No beat was heard, so {0} BPM was taken; say what it is.</source>
@@ -1890,6 +2068,14 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>Be silent while the DAW plays</source>
         <translation>Still sein, während die DAW spielt</translation>
+    </message>
+    <message>
+        <source>Clips without a tempo take the DAW&apos;s</source>
+        <translation>Clips ohne Tempo bekommen das der DAW</translation>
+    </message>
+    <message>
+        <source>What plays is never stretched: a clip keeps the tempo that it was given.</source>
+        <translation>Was spielt, wird nie gedehnt: Ein Clip behält das Tempo, das er bekam.</translation>
     </message>
     <message>
         <source>Look again</source>
