@@ -28,6 +28,8 @@ from jukebox_studio.files import write_atomically
 from jukebox_studio.job import JobFolder
 from jukebox_studio.loaded import Models, bundle_sha256
 from jukebox_studio.memory import size_text
+from jukebox_studio.model.labels import LabelBatch
+from jukebox_studio.model.prior import Prior
 from jukebox_studio.operations import HOP_FRACTION, clip_result_samples, result_position
 from jukebox_studio.ranking import CANDIDATE_STREAMS, follow_up_bits
 from jukebox_studio.request import (
@@ -49,7 +51,9 @@ from jukebox_studio.results import (
     sound_of,
 )
 from jukebox_studio.sampling.alignment import sung_at
-from jukebox_studio.sampling.guidance import Keep, Shaper, code_distances, keep_strength
+from jukebox_studio.sampling.conditions import Guide
+from jukebox_studio.sampling.guidance import Keep, code_distances, keep_strength
+from jukebox_studio.sampling.parallel import UNMADE, no_segments, sample_segments, stitch
 from jukebox_studio.sampling.song import LevelSettings, align_lyrics, drawn, sample_windows
 from jukebox_studio.sampling.windows import Window
 from jukebox_studio.told import Told
@@ -110,6 +114,18 @@ def _previewed(asked: Request, saved: SavedCodes, models: Models) -> tuple[Reque
     return request, saved.levels[max(models.bundle.manifest.priors)][None]
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What it takes to sample a level."""
+
+    prior: Prior
+    settings: LevelSettings
+    labels: LabelBatch | None
+    style: Callable[[Window], Tensor] | None
+    guides: list[Guide]
+    keeps: list[Keep]
+
+
 @dataclass
 class _Render:
     """One render on its way."""
@@ -126,6 +142,7 @@ class _Render:
     """int64 Tensor[variants, T] of each level that is made."""
     side: Tensor | None = None
     told_notes: list[str] = field(default_factory=list)
+    _heard: _Previews | None = None
 
     def run(self) -> Iterator[Event]:
         bundle = self.models.bundle
@@ -226,98 +243,200 @@ class _Render:
 
     def _sample(self, level: int, clock: _Clock) -> Generator[Event, None, None]:
         """Bring a level to its whole length, in `codes` and for the bottom of stereo in `side`."""
-        manifest = self.models.bundle.manifest
-        config = manifest.priors[level]
-        plan, request = self.canvas.plan, self.request
-        variants = list(request.variant_numbers)
+        variants = list(self.request.variant_numbers)
         candidates = self._candidates(level)
         streams = [v + c * CANDIDATE_STREAMS for v in variants for c in range(candidates)]
         doubled = level == 0 and self.wants_side
         if doubled:
             streams += [v + SIDE_STREAM for v in variants]
-        rows = len(streams)
         above = self._above(level, doubled)
         known = self.canvas.codes(level)
         name = f"level_{level}"
         made = self.kept.codes(name) if self.kept else None
-        if made is None and candidates > 1 and self.kept:
-            made = self.kept.codes("candidates")
-        planned = plan.windows(config, top=level == self.top, bottom=level == 0)
-        first = planned[0][0].start + planned[0][0].primed
-        if made is None:
-            made = known[:, :first].expand(rows, -1)
-        skipped = sum(w.new for ws in planned for w in ws if w.end <= made.shape[1])
-        clock.start(level, rows, skipped)
-        whole = max(planned[-1][-1].end, known.shape[1])
-        if made.shape[1] < whole:
-            most_rows, note = self.models.make_room(level, rows * (1 + self._guides_count()))
-            if note:
-                yield self._note(note)
-            settings = self._settings(level, max(1, most_rows // (1 + self._guides_count())))
-            if not self.models.has(level):
-                yield Loading(f"{manifest.name}: level {level}")
-            prior = self.models.prior(level)
-            labels = self.told.labels(level, rows)
-            guides = self.told.guides(prior, rows)
-            style = self.told.style(prior)
-            yield from self._told_notes()
-            shapers = {level: self._shapers(level, rows, above)}
-            picks = drawn(request.seed, streams, {level: settings}, shapers)
-            previews = self._previews(level, candidates)
-            for window in (w for windows in planned for w in windows):
-                if window.end <= made.shape[1]:
-                    continue
-                filled = window.start + window.primed
-                if made.shape[1] < filled:  # what stands between two spans
-                    between = known[:, made.shape[1] : filled].expand(rows, -1)
-                    made = torch.cat([made, between], dim=1)
-                steps = sample_windows(
-                    prior,
-                    made,
-                    [window],
-                    picks=picks,
-                    above=above if config.conditioner else None,
-                    labels=labels,
-                    settings=settings,
-                    style=_of_all(style, rows),
-                    guides=guides,
-                )
-                before = made
-                while True:
-                    try:
-                        step = next(steps)
-                    except StopIteration as finished:
-                        made = finished.value
-                        break
-                    if progress := clock.tick(step.done):
-                        yield progress
-                    if previews:
-                        yield from previews.told(before, step.window, step.rows, step.codes)
-                clock.window_done(step.done)
-                if self.kept:
-                    self.kept.keep("candidates" if candidates > 1 else name, made)
+        whole = max(self._end(level), known.shape[1])
+        if made is None or made.shape[1] < whole:
+            if segments := self.segments(level):
+                made = yield from self._side_by_side(level, streams, above, segments, clock)
+            else:
+                made = yield from self._in_order(level, streams, above, made, clock)
             if made.shape[1] < whole:
-                rest = known[:, made.shape[1] :].expand(rows, -1)
+                rest = known[:, made.shape[1] :].expand(len(made), -1)
                 made = torch.cat([made, rest], dim=1)
             if candidates > 1:
                 made = self._best(level, made, candidates)
-            if previews:
+            if previews := self._previews(level):
                 yield from previews.whole(made)
             if self.kept:
                 self.kept.keep(name, made)
         if doubled:
-            made, self.side = made.split(len(variants))
+            made, self.side = made[: len(variants)], made[len(variants) :]
         self.codes[level] = made
 
-    def _settings(self, level: int, most_rows: int) -> LevelSettings:
+    def windows(self, level: int) -> list[Window]:
+        """Those of a level that is sampled window by window."""
+        config = self.models.bundle.manifest.priors[level]
+        planned = self.canvas.plan.windows(config, top=level == self.top, bottom=level == 0)
+        return [window for windows in planned for window in windows]
+
+    def segments(self, level: int) -> list[Window]:
+        """Those of a level that is sampled side by side; none for others."""
+        if level == self.top or self.request.sampling_of(level).schedule == "exact":
+            return []
+        config = self.models.bundle.manifest.priors[level]
+        return self.canvas.plan.segments(config, bottom=level == 0)
+
+    def codes_to_make(self, level: int) -> int:
+        """Of all rows together."""
+        rows = self.request.variants * self._candidates(level)
+        if level == 0 and self.wants_side:
+            rows *= 2
+        return rows * sum(w.new for w in self.segments(level) or self.windows(level))
+
+    def _end(self, level: int) -> int:
+        return (self.segments(level) or self.windows(level))[-1].end
+
+    def _in_order(
+        self,
+        level: int,
+        streams: Sequence[int],
+        above: Tensor | None,
+        made: Tensor | None,
+        clock: _Clock,
+    ) -> Generator[Event, None, Tensor]:
+        """The codes of a level up to its last window, each window going on from the one before."""
+        rows, known = len(streams), self.canvas.codes(level)
+        candidates = self._candidates(level)
+        kept_as = f"level_{level}" if candidates == 1 else "candidates"
+        if made is None and self.kept:
+            made = self.kept.codes(kept_as)
+        windows = self.windows(level)
+        if made is None:
+            made = known[:, : windows[0].start + windows[0].primed].expand(rows, -1)
+        left = [window for window in windows if window.end > made.shape[1]]
+        clock.start(level, rows * sum(w.new for w in windows if w not in left))
+        if not left:
+            return made
+        work = yield from self._prepared(level, rows, above)
+        picks = drawn(self.request.seed, streams, {level: work.settings}, {level: list(work.keeps)})
+        previews = self._previews(level)
+        for window in left:
+            filled = window.start + window.primed
+            if made.shape[1] < filled:  # what stands between two spans
+                between = known[:, made.shape[1] : filled].expand(rows, -1)
+                made = torch.cat([made, between], dim=1)
+            steps = sample_windows(
+                work.prior,
+                made,
+                [window],
+                picks=picks,
+                above=above if work.prior.config.conditioner else None,
+                labels=work.labels,
+                settings=work.settings,
+                style=work.style,
+                guides=work.guides,
+            )
+            before = made
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as finished:
+                    made = finished.value
+                    break
+                if progress := clock.tick(step.done):
+                    yield progress
+                if previews:
+                    yield from previews.told(before, step.window, step.rows, step.codes)
+            clock.window_done(step.done)
+            if self.kept:
+                self.kept.keep(kept_as, made)
+        return made
+
+    def _side_by_side(
+        self,
+        level: int,
+        streams: Sequence[int],
+        above: Tensor | None,
+        segments: Sequence[Window],
+        clock: _Clock,
+    ) -> Generator[Event, None, Tensor]:
+        """The codes of a level up to its last segment, many segments at a time."""
+        rows, known = len(streams), self.canvas.codes(level)
+        kept_as = f"segments_{level}"
+        made = self.kept.codes(kept_as) if self.kept else None
+        if made is None:
+            made = no_segments(segments, rows)
+        there_already = (made[:, :, 0] != UNMADE).sum(dim=1).tolist()
+        skipped = sum(w.new * count for w, count in zip(segments, there_already, strict=True))
+        clock.start(level, skipped)
+        distances = self._distances(level)
+        if bool((made == UNMADE).any()):
+            work = yield from self._prepared(level, rows, above, len(segments))
+            steps = sample_segments(
+                work.prior,
+                {
+                    i: known[:, w.start : w.start + w.primed].expand(rows, -1)
+                    for i, w in enumerate(segments)
+                    if w.primed
+                },
+                segments,
+                made,
+                seed=self.request.seed,
+                variants=streams,
+                distances=distances,
+                above=above,
+                labels=work.labels,
+                settings=work.settings,
+                style=work.style,
+                guides=work.guides,
+                keeps=work.keeps,
+            )
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as finished:
+                    made = finished.value
+                    break
+                if step.whole_batch and self.kept:
+                    self.kept.keep(kept_as, step.made)
+                if step.done > skipped and (progress := clock.tick(step.done - skipped)):
+                    yield progress
+        parts, there = [], 0
+        starts = [w for w in segments if w.primed]
+        stitched = stitch(segments, made, distances)
+        for first, new in zip(starts, stitched.stretches, strict=True):
+            begin = first.start + first.primed
+            parts += [known[:, there:begin].expand(rows, -1), new]
+            there = begin + new.shape[1]
+        return torch.cat(parts, dim=1)
+
+    def _prepared(
+        self, level: int, rows: int, above: Tensor | None, segments: int = 1
+    ) -> Generator[Event, None, _Work]:
+        """A level's network and what it is told, within the memory there is."""
+        conditions = 1 + self._guides_count()
+        most_rows, note = self.models.make_room(level, rows * segments * conditions)
+        if note:
+            yield self._note(note)
+        if not self.models.has(level):
+            yield Loading(f"{self.models.bundle.manifest.name}: level {level}")
+        prior = self.models.prior(level)
         shape = self.request.sampling_of(level)
-        return LevelSettings(
-            hop_fraction=HOP_FRACTION["top" if level == self.top else "lower"],
-            temperature=shape.temperature,
-            top_k=shape.top_k,
-            top_p=shape.top_p,
-            most_rows=most_rows,
+        work = _Work(
+            prior,
+            LevelSettings(
+                hop_fraction=HOP_FRACTION["top" if level == self.top else "lower"],
+                temperature=shape.temperature,
+                top_k=shape.top_k,
+                top_p=shape.top_p,
+                most_rows=max(1, most_rows // conditions),
+            ),
+            self.told.labels(level, rows),
+            _of_all(self.told.style(prior), rows),
+            self.told.guides(prior, rows),
+            self._keeps(level, rows, above),
         )
+        yield from self._told_notes()
+        return work
 
     def _guides_count(self) -> int:
         guidance = self.request.guidance
@@ -331,7 +450,7 @@ class _Render:
         made = self.codes.get(level + 1)
         return torch.cat([made, made]) if made is not None and doubled else made
 
-    def _shapers(self, level: int, rows: int, above: Tensor | None) -> list[Shaper]:
+    def _keeps(self, level: int, rows: int, above: Tensor | None) -> list[Keep]:
         """What holds a level to the clip: the keep of the operation, and the codes at a joint.
 
         At lower levels only where the code above was kept, or keep would fight a changed top.
@@ -353,10 +472,12 @@ class _Render:
             ratio = len(known) // known_above.shape[1]
             same = above[:, : known_above.shape[1]] == known_above
             by_row = torch.where(same.repeat_interleave(ratio, dim=1), by_row, torch.zeros(()))
-        codebook = self.models.vqvae().codebook(level).k
         merged = self.models.bundle.manifest.priors[level].merged_lyrics
         first_id = merged.vocabulary_size if merged else 0
-        return [Keep(known, code_distances(codebook), by_row, first_id)]
+        return [Keep(known, self._distances(level), by_row, first_id)]
+
+    def _distances(self, level: int) -> Tensor:
+        return code_distances(self.models.vqvae().codebook(level).k)
 
     def _best(self, level: int, made: Tensor, candidates: int) -> Tensor:
         """Of Tensor[variants x candidates, T] the rows that lead best to what follows the spans."""
@@ -369,11 +490,14 @@ class _Render:
         best = bits.view(-1, candidates).argmin(dim=1)
         return made.view(-1, candidates, made.shape[1])[torch.arange(len(best)), best]
 
-    def _previews(self, level: int, candidates: int) -> _Previews | None:
+    def _previews(self, level: int) -> _Previews | None:
+        """What makes the level heard while it grows; the same one whenever it is asked for."""
         if level != self.top or not self.job:
             return None
-        grows = isinstance(self.request.operation, Continue | Restyle)
-        return _Previews(self, level, grows and candidates == 1)
+        if self._heard is None:
+            grows = isinstance(self.request.operation, Continue | Restyle)
+            self._heard = _Previews(self, level, grows and self._candidates(level) == 1)
+        return self._heard
 
     # Results -------------------------------------------------------------------------------------
 
@@ -613,19 +737,12 @@ class _Clock:
             level: bundle.manifest.files[bundle.prior_path(level).name].size_bytes
             for level in levels
         }
-        plan, priors = render.canvas.plan, bundle.manifest.priors
-        self._codes = {}
-        for level in levels:
-            planned = plan.windows(priors[level], top=level == render.top, bottom=level == 0)
-            rows = render.request.variants * (
-                render._candidates(level) * (2 if level == 0 and render.wants_side else 1)
-            )
-            self._codes[level] = rows * sum(w.new for windows in planned for w in windows)
+        self._codes = {level: render.codes_to_make(level) for level in levels}
 
-    def start(self, level: int, rows: int, skipped: int) -> None:
-        """Begin a level, of which an earlier run made `skipped` codes per row."""
+    def start(self, level: int, skipped: int) -> None:
+        """Begin a level, of which an earlier run made `skipped` codes."""
         self._level = level
-        self._skipped = self._before = skipped * rows
+        self._skipped = self._before = skipped
         self._started = self._told = time.monotonic()
 
     def window_done(self, done: int) -> None:

@@ -14,7 +14,7 @@ the stretches that are to be sampled.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -22,6 +22,7 @@ from jukebox_studio.clip import Clip
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PriorConfig, VQVAEConfig
 from jukebox_studio.request import Continue, Operation, Relyric, Request, Restyle, Span, Vary
+from jukebox_studio.sampling.segments import can_be_cut, split_stretch
 from jukebox_studio.sampling.windows import Window, hop_codes
 from jukebox_studio.tempo import nearest
 
@@ -103,23 +104,39 @@ class Plan:
 
     def windows(self, prior: PriorConfig, *, top: bool, bottom: bool) -> list[list[Window]]:
         """The windows of one level for each stretch, in codes of that level."""
-        ratio = self.top_hop_samples // prior.hop_samples
         per_above = prior.conditioner.codes_per_code_above if prior.conditioner else 1
         fraction = HOP_FRACTION["top" if top else "lower"]
-        planned = []
+        return [
+            sliding_windows(start, end, prior.n_ctx, fraction, per_above, most_new=self.most_new)
+            for start, end in self._level_stretches(prior, bottom)
+        ]
+
+    def segments(self, prior: PriorConfig, *, bottom: bool) -> list[Window]:
+        """The same for a level that is sampled side by side; see `sampling.segments`.
+
+        None where the level goes window by window all the same: if one is all there is to do, if
+        the style morphs from window to window, and for contexts too short to be cut.
+        """
+        windows = self.windows(prior, top=False, bottom=bottom)
+        if prior.conditioner is None or sum(len(w) for w in windows) < 2 or self.most_new < 1:
+            return []
+        ratio = prior.conditioner.codes_per_code_above
+        if not can_be_cut(prior.n_ctx, ratio):
+            return []
+        segments, before = [], 0
+        for start, end in self._level_stretches(prior, bottom):
+            segments += split_stretch(start, end, start - before, prior.n_ctx, ratio)
+            before = end
+        return segments
+
+    def _level_stretches(self, prior: PriorConfig, bottom: bool) -> Iterator[tuple[int, int]]:
+        ratio = self.top_hop_samples // prior.hop_samples
         for stretch in self.stretches:
             start = stretch.start * ratio
             if stretch.start == self.source_codes:
                 start = max(0, start - self.tails.get(prior.level, 0))
             end = stretch.end * ratio
-            if bottom:
-                end = min(end, self.needed_codes * ratio)
-            planned.append(
-                sliding_windows(
-                    start, end, prior.n_ctx, fraction, per_above, most_new=self.most_new
-                )
-            )
-        return planned
+            yield start, min(end, self.needed_codes * ratio) if bottom else end
 
 
 def plan(

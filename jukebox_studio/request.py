@@ -28,6 +28,10 @@ FILE_FORMATS: dict[FileFormat, tuple[str, str]] = {
 }
 """Suffix, and libsndfile's name of how samples are stored."""
 
+Schedule = Literal["parallel", "exact"]
+"""How the windows of a level are sampled: one after the other as published, or those of the levels
+below the top side by side, many times as fast, with joints in their codes."""
+
 _STRICT = ConfigDict(extra="forbid")
 
 Lyrics = Annotated[str, Field(max_length=100_000)]
@@ -41,6 +45,7 @@ class Sampling:
     temperature: float = 0.98
     top_k: int = 0
     top_p: float = 0.0
+    schedule: Schedule = "parallel"
 
     def __post_init__(self) -> None:
         if not LOWEST_TEMPERATURE <= self.temperature <= HIGHEST_TEMPERATURE:

@@ -25,7 +25,7 @@ from jukebox_studio.model.labels import (
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.operations import Plan
 from jukebox_studio.request import Continue, Relyric, Request
-from jukebox_studio.sampling.song import Guide
+from jukebox_studio.sampling.conditions import Guide
 from jukebox_studio.sampling.windows import Window
 from jukebox_studio.style import UNKNOWN, Blend, Part, StylePoint, format_blend
 

@@ -12,9 +12,11 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.sampling.randomness import draw, uniforms
+from jukebox_studio.sampling.windows import Window
 
 Pick = Callable[[Tensor, int], Tensor]
 """(logits Tensor[B, V], position of the code in its window) -> ids int64 Tensor[B]"""
@@ -53,7 +55,7 @@ class Keep:
     """
 
     original: Tensor
-    """int64 Tensor[T]: the codes from the start of the song on"""
+    """int64 Tensor[T]: the codes from the start of the song on; or Tensor[B, T], by row"""
     distances: Tensor
     """Tensor[V, V], see `code_distances`"""
     strength: Tensor
@@ -62,12 +64,12 @@ class Keep:
     """Where codes start in the vocabulary; lyrics come before them in merged models."""
 
     def __call__(self, logits: Tensor, position: int) -> Tensor:
-        if position >= len(self.original):
+        if position >= self.original.shape[-1]:
             return logits
         strength = self.strength[:, position]
         if not bool(strength.any()):
             return logits
-        kept = int(self.original[position])
+        kept = self.original[..., position]
         shaped = logits.clone()
         # Not infinity times a distance of zero, which is no number.
         finite = strength.nan_to_num(posinf=0.0)[:, None]
@@ -75,11 +77,28 @@ class Keep:
         held = strength == torch.inf
         if bool(held.any()):
             shaped[held] = -torch.inf
-            shaped[held, self.first_id + kept] = 0.0
+            shaped[held, self.first_id + kept.expand(len(shaped))[held]] = 0.0
         return shaped
 
     def of_rows(self, rows: slice) -> Keep:
-        return replace(self, strength=self.strength[rows])
+        original = self.original if self.original.dim() == 1 else self.original[rows]
+        return replace(self, original=original, strength=self.strength[rows])
+
+    def of_windows(self, windows: Sequence[Window], length: int) -> Keep:
+        """The same for the rows of each window, one window after the other.
+
+        Positions then count from the window's start; those from `length` on are free.
+        """
+
+        def cut(codes: Tensor, window: Window) -> Tensor:
+            part = codes[..., window.start : window.start + length]
+            return F.pad(part, (0, length - part.shape[-1])).expand(len(self.strength), -1)
+
+        return replace(
+            self,
+            original=torch.cat([cut(self.original, w) for w in windows]),
+            strength=torch.cat([cut(self.strength, w) for w in windows]),
+        )
 
 
 def code_distances(codebook: Tensor) -> Tensor:
@@ -180,6 +199,11 @@ def seeded_pick(
     codes the window has. Raises JukeboxError as filter_logits and uniforms do.
     """
     table = torch.from_numpy(uniforms(seed, variants, level, first_position, count))
+    return table_pick(table, temperature, top_k, top_p)
+
+
+def table_pick(table: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 0.0) -> Pick:
+    """Draws row i at position t with the uniform table[i, t], float64 Tensor[B, n]."""
 
     def pick(logits: Tensor, position: int) -> Tensor:
         kept = filter_logits(logits.float(), temperature, top_k, top_p)

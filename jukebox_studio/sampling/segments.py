@@ -29,6 +29,11 @@ def overlap_codes(n_ctx: int) -> int:
     return max(1, int(OVERLAP_SHARE * n_ctx))
 
 
+def can_be_cut(n_ctx: int, ratio: int) -> bool:
+    """Whether a context is long enough for segments that overlap, `ratio` codes to one above."""
+    return n_ctx >= 4 * (overlap_codes(n_ctx) + ratio)
+
+
 def split_stretch(filled: int, total: int, known: int, n_ctx: int, ratio: int) -> list[Window]:
     """Segments over the codes `filled` to `total`, of about one length.
 
@@ -42,7 +47,7 @@ def split_stretch(filled: int, total: int, known: int, n_ctx: int, ratio: int) -
     overlap = overlap_codes(n_ctx)
     if filled >= total:
         raise ValueError(f"There is nothing between code {filled} and {total}.")
-    if n_ctx < 4 * (overlap + ratio):
+    if not can_be_cut(n_ctx, ratio):
         raise ValueError(f"A context of {n_ctx} codes, {ratio} to one above, is too short.")
     given = min(known, filled, int(GIVEN_SHARE * n_ctx))
     first = -(-(filled - given) // ratio) * ratio

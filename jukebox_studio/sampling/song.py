@@ -27,15 +27,15 @@ from torch import Tensor
 
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
-from jukebox_studio.sampling.decode import window_steps
-from jukebox_studio.sampling.guidance import (
-    Pick,
-    Shaper,
-    greedy_pick,
-    guide,
-    seeded_pick,
-    shaped_pick,
+from jukebox_studio.sampling.conditions import (
+    Guide,
+    codes_above,
+    conditions_of,
+    filled_up,
+    row_pick,
 )
+from jukebox_studio.sampling.decode import window_steps
+from jukebox_studio.sampling.guidance import Pick, Shaper, greedy_pick, seeded_pick, shaped_pick
 from jukebox_studio.sampling.windows import (
     Window,
     hop_codes,
@@ -59,11 +59,6 @@ class Progress:
     """int64 Tensor[rows, codes of the window so far, those given included]: a view that lives on"""
 
 
-FEWEST_ROWS = 4
-"""Matrix products of one to three rows round differently from those of four and more, which all
-round alike (measured on float32, CPU). Smaller batches are filled up with copies, so that a variant
-has the same codes alone as among others."""
-
 Picks = Callable[[int, Window, slice], Pick]
 """(level, window, rows of the batch) -> what chooses the codes of those rows in that window"""
 
@@ -86,17 +81,6 @@ class LevelSettings:
     """Codes in one pass of priming: more is faster and takes more memory."""
     most_rows: int = 16
     """Rows of the batch sampled at a time."""
-
-
-@dataclass(frozen=True)
-class Guide:
-    """The same music under a condition left out, to be led away from."""
-
-    weight: float
-    labels: LabelBatch | None = None
-    """As of the song; None for the song's own."""
-    style: Tensor | None = None
-    """Tensor[B, 1, W] in place of the song's; None for what the labels say."""
 
 
 def drawn(
@@ -242,15 +226,8 @@ def sample_windows(
     for window in windows:
         if window.start + window.primed != codes.shape[1]:
             raise ValueError(f"{window} does not go on from {codes.shape[1]} codes.")
-        window_above = _codes_above(prior, above, window)
-        told = _Told.of(prior, labels, style(window) if style else None, window)
-        left_out = [
-            _Told.of(prior, g.labels or labels, told.style if g.style is None else g.style, window)
-            for g in guides
-        ]
-        conditions = [told, *left_out]
-        if any(c.style is not None for c in conditions):
-            conditions = [c.with_style(prior) for c in conditions]
+        window_above = codes_above(prior, above, window)
+        conditions = conditions_of(prior, labels, style(window) if style else None, guides, window)
         made = []
         for rows in split_rows(batch, settings.most_rows):
             count = rows.stop - rows.start
@@ -258,7 +235,7 @@ def sample_windows(
             def every(rows_of: Sequence[Tensor | None], part: slice = rows) -> Tensor | None:
                 """The rows under each condition, one condition after the other."""
                 parts = [r[part] for r in rows_of if r is not None]
-                return _filled_up(torch.cat(parts)) if parts else None
+                return filled_up(torch.cat(parts)) if parts else None
 
             prime = every([codes[:, window.start :]] * len(conditions))
             assert prime is not None
@@ -267,7 +244,7 @@ def sample_windows(
                 y=every([c.y for c in conditions]),
                 codes_above=every([window_above] * len(conditions)),
                 prime=prime,
-                pick=_row_pick(
+                pick=row_pick(
                     picks(prior.config.level, window, rows), count, [g.weight for g in guides]
                 ),
                 sample_tokens=window.length,
@@ -286,83 +263,6 @@ def sample_windows(
                 yield Progress(prior.config.level, done, total, rows, window, now[:count])
         codes = torch.cat([codes, torch.cat(made)], dim=1)
     return codes
-
-
-def _filled_up(rows: Tensor) -> Tensor:
-    """Tensor[B, ...] -> Tensor[max(B, FEWEST_ROWS), ...], the last row repeated."""
-    missing = FEWEST_ROWS - len(rows)
-    if missing <= 0:
-        return rows
-    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])
-
-
-def _row_pick(pick: Pick, count: int, weights: Sequence[float]) -> Pick:
-    """`pick` for `count` rows, guided by as many rows again for each weight.
-
-    All rows of a variant take the code that is picked for it; rows beyond follow the last.
-    """
-
-    def picked(logits: Tensor, position: int) -> Tensor:
-        groups = logits[: count * (1 + len(weights))].split(count)
-        ids = pick(guide(groups[0], list(zip(weights, groups[1:], strict=True))), position)
-        repeated = ids.repeat(1 + len(weights))
-        return torch.cat([repeated, repeated[-1:].expand(len(logits) - len(repeated))])
-
-    return picked
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What a batch is told of a window under one condition."""
-
-    y: Tensor | None
-    style: Tensor | None
-
-    @classmethod
-    def of(
-        cls, prior: Prior, labels: LabelBatch | None, style: Tensor | None, window: Window
-    ) -> _Told:
-        return cls(_labels_at(prior, labels, window.start), style)
-
-    def with_style(self, prior: Prior) -> _Told:
-        """With the style that the labels stand for, where none is given."""
-        if self.style is not None or self.y is None:
-            return self
-        labels = prior.split_labels(self.y)
-        return _Told(self.y, prior.y_emb.style(labels.artist, labels.genres))
-
-
-def _labels_at(prior: Prior, labels: LabelBatch | None, start: int) -> Tensor | None:
-    """The labels of the window that starts at code `start`: Tensor[B, fields]."""
-    config = prior.config
-    if config.labels is None:
-        return None
-    if labels is None:
-        raise ValueError(f"{config.name} needs labels.")
-    n_tokens = config.lyrics.n_tokens if config.lyrics else 0
-    y, _ = labels.at(start * config.hop_samples, config.sample_length, n_tokens)
-    return torch.from_numpy(y).to(_device(prior))
-
-
-def _codes_above(prior: Prior, above: Tensor | None, window: Window) -> Tensor | None:
-    """The codes of the level above over a whole context from `window.start`: Tensor[B, n]."""
-    config = prior.config
-    if config.conditioner is None:
-        return None
-    ratio = config.conditioner.codes_per_code_above
-    end = window.start + config.n_ctx
-    if window.start % ratio or config.n_ctx % ratio:
-        raise ValueError(
-            f"{config.name}: a window starts at code {window.start}, in the midst of a code of the "
-            f"level above, which spans {ratio}."
-        )
-    if above is None or above.shape[1] * ratio < end:
-        there = 0 if above is None else above.shape[1]
-        raise ValueError(
-            f"{config.name} needs {end // ratio} codes of the level above, and there are {there}: "
-            "a lower level takes at least one full window."
-        )
-    return above[:, window.start // ratio : end // ratio]
 
 
 def _device(prior: Prior) -> torch.device:

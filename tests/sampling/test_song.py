@@ -18,10 +18,10 @@ from jukebox_studio.model.config import (
 )
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
+from jukebox_studio.sampling.conditions import Guide
 from jukebox_studio.sampling.guidance import Keep, Pick, code_distances
 from jukebox_studio.sampling.saved import SavedSong, read_saved_song, saved_song
 from jukebox_studio.sampling.song import (
-    Guide,
     LevelSettings,
     Picks,
     Progress,
