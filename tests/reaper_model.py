@@ -2,8 +2,8 @@
 
 Each call is held against the signature in REAPER's ReaScript documentation (v7): the number and the
 types of what is given and returned, and the names of attributes. The signatures were compared one
-by one with that documentation as type definitions have it (nickvonkaenel/nvk-reaper-defs, REAPER
-7.x). It is a model: REAPER itself was not run.
+by one with that documentation as published type definitions have it (nickvonkaenel/nvk-reaper-defs
+and others, of REAPER 7). It is a model: REAPER itself was not run.
 """
 
 from __future__ import annotations

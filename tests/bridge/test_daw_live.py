@@ -17,6 +17,8 @@ from live_model import Live, MidiClip, WarpMarker, installed
 from bridge.daws.install import install, installed_files, remove
 from bridge.daws.live import install as live_install
 from bridge.daws.live.install import MODULES, SCRIPT, LiveInstaller, chosen_library, user_library
+from bridge.headless import Settings
+from bridge.headless_command import running
 from bridge.paths import Roots
 from bridge.server import Bridge, tell_where
 from bridge.service import DawTransport, Service
@@ -26,8 +28,10 @@ from jukebox_studio import audio
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.operations import result_position
 from jukebox_studio.request import Continue
+from jukebox_studio.session import Session
 from jukebox_studio.tempo import Meter, MeterMap, TempoMap
 
+RENDER_SECONDS = 600
 TICKS_A_SECOND = 10
 SEND = (0xBF, 119, 127)
 """CC 119 on channel 16."""
@@ -416,11 +420,41 @@ def test_the_transport_comes_over_a_real_socket(home, monkeypatch):
     assert len(told) == 2, "nothing is told twice while it rests"
 
 
-def wait_for(condition) -> None:
-    give_up = time.monotonic() + 60
+def wait_for(condition, seconds: float = 60) -> None:
+    give_up = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up
         time.sleep(0.02)
+
+
+def test_a_continuation_is_rendered_and_created_in_live(home, monkeypatch, tiny_bundle):
+    """The program as it runs without a window, with a model, and our script in Live."""
+    sound = write_sound(home / "take.wav", 4 * 48_000)
+    settings = Settings(tiny_bundle, length_bars=1.0, variants=1, on_clip=True, insert_first=True)
+    roots = Roots.of([home])
+    with running(settings, home / "session", roots, 1, port=0) as (headless, _):
+        live = Live()
+        live.song.tempo, live.song.signature_numerator = 133.37, 3
+        take = live.clip(sound, 9.0)
+        take.loop_end = 6.0
+        scripts = home / "User Library" / "Remote Scripts"
+        live.choose(installed(scripts, SCRIPT, live.modules()).create_instance)
+
+        def created() -> bool:
+            live.tick()
+            return len(live.guitar.arrangement_clips) == 2 and not headless._inserts
+
+        live.midi(*SEND)
+        live.tick()
+        assert live.messages == ["Jukebox Studio: sent take."]
+        wait_for(created, RENDER_SECONDS)
+        live.quit()
+    _, inserted = live.guitar.arrangement_clips
+    assert inserted.start_time == 15.0
+    assert inserted.end_time == pytest.approx(18.0, abs=133.37 / 60 / 48_000)
+    with Session.open(home / "session", read_only=True) as session:
+        [placement] = session.placements()
+    assert (placement.daw, str(placement.path)) == ("Live", inserted.file_path)
 
 
 def test_the_script_is_python_as_live_11_has_it():
