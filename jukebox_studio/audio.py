@@ -167,8 +167,9 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(path)
     except _UNREADABLE as error:
+        why = getattr(error, "error_string", str(error)).rstrip(".")  # without the path again
         raise JukeboxError(
-            f"{path} is not an audio file that can be read ({error}); "
+            f"{path} is not an audio file that can be read ({why}); "
             "choose a WAV, AIFF, FLAC, Ogg or MP3 file."
         ) from error
 

@@ -48,11 +48,11 @@ from jukebox_studio.request import (
 from jukebox_studio.session import Session
 from jukebox_studio.session_records import Job as SessionJob
 from jukebox_studio.session_records import SessionClip, Variant, Way
-from jukebox_studio.style import format_blend
+from jukebox_studio.style import Blend
 from jukebox_studio.tempo import SongTime, checked_tempo
 from jukebox_studio.tempo_detection import TempoGuess, detect_tempo_of_file
 from ui.background import Background
-from ui.draft import asked_length
+from ui.draft import asked_length, shown_name
 from ui.shared import SOURCE_LANE, Lane, variant_lane_id
 from ui.words import change_name, operation_name, tempo_guess_said, translate
 
@@ -248,6 +248,12 @@ class DawTempo:
     source: str
 
 
+def round_tempo(tempo_bpm: float) -> float:
+    """A whole number where one is as near as can be heard: most songs are made at one."""
+    whole = round(tempo_bpm)
+    return float(whole) if abs(tempo_bpm - whole) <= tempo_bpm / 1000 else round(tempo_bpm, 2)
+
+
 def look_at(path: Path, daw_tempo: DawTempo | None = None) -> Looked:
     """A whole file as a clip, with a tempo. Takes up to seconds; JukeboxError where it is no clip.
 
@@ -285,7 +291,7 @@ def look_at(path: Path, daw_tempo: DawTempo | None = None) -> Looked:
                 "Project", "No beat was heard, so {0} BPM was taken; say what it is."
             ).format(f"{tempo_bpm:g}")
         else:
-            tempo_bpm, said = round(guess.tempo_bpm, 2), tempo_guess_said(guess)
+            tempo_bpm, said = round_tempo(guess.tempo_bpm), tempo_guess_said(guess)
     clip = Clip.from_file(path.resolve(), SongTime.steady(checked_tempo(tempo_bpm)))
     return Looked(clip, guess, said)
 
@@ -337,6 +343,7 @@ class Project(QObject):
         """Of clips whose tempo was heard, not told, until the musician confirms it."""
         self.growing: dict[tuple[int, int], Growing] = {}
         self._places: dict[int, tuple[float, tuple[float, ...]]] = {}
+        self._operations: dict[int, str] = {}
         self._words: dict[Path, tuple[tuple[str, float], ...]] = {}
         self._wanted_words: set[Path] = set()
         self._background = Background(self)
@@ -656,6 +663,7 @@ class Project(QObject):
             words,
             variant.rating,
             variant.hidden,
+            self._asked_for(variant.job_id),
         )
 
     def _growing_lane(self, growing: Growing) -> Lane:
@@ -673,7 +681,13 @@ class Project(QObject):
             True,
             0.0,
             joins,
+            asked_for=self._asked_for(growing.job_id),
         )
+
+    def _asked_for(self, job_id: int) -> str:
+        if job_id not in self._operations:
+            self._operations[job_id] = operation_name(self.session.job(job_id).operation)
+        return self._operations[job_id]
 
     def _place(self, job_id: int) -> tuple[float, tuple[float, ...]]:
         """Where on the timeline a job's results start, and where they are joined, in seconds."""
@@ -894,9 +908,17 @@ def styles_said(request: Request) -> str:
     """Whom it should sound like, for lists and searches."""
     told = []
     for point in request.style.points:
-        blends = [format_blend(point.artists), format_blend(point.genres)]
+        blends = [blend_said(point.artists), blend_said(point.genres)]
         told.append(" / ".join(blend for blend in blends if blend))
     return " → ".join(text for text in told if text)
+
+
+def blend_said(blend: Blend) -> str:
+    """Such as "Ada 75 %, Cy 25 %"; shares are left out where all have the same."""
+    whole = sum(part.weight for part in blend)
+    if not whole or len({part.weight for part in blend}) == 1:
+        return ", ".join(shown_name(part.name) for part in blend)
+    return ", ".join(f"{shown_name(p.name)} {100 * p.weight / whole:.0f} %" for p in blend)
 
 
 def length_said(request: Request) -> str:

@@ -204,6 +204,9 @@ class QueuePanel(QWidget):
         self.stop = self._button("cancel", self.tr("Cancel this job"), self._cancel)
         self.all = self._button("pause", self.tr("Pause the queue"), self._all)
         self.all.setAutoRaise(False)
+        # The sign alone is that of the one job beside it.
+        self.all.setText(self.tr("All"))
+        self.all.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         for button in (self.up, self.down, self.again, self.hold, self.stop, self.all):
             head.addWidget(button)
         column.addLayout(head)

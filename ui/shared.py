@@ -31,6 +31,8 @@ class Lane:
     """Word, start and end on the timeline, in seconds."""
     rating: int = 0
     hidden: bool = False
+    asked_for: str = ""
+    """The operation, in the reader's language: names alone are the same in each request."""
 
 
 def variant_lane_id(variant_id: int) -> str:

@@ -444,10 +444,13 @@ def paint_header(painter: QPainter, look: Look, area: QRectF, lane: Lane, state:
         painter.setPen(QColor(theme.text_dim))
         painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, stars)
         second.setLeft(second.left() + look.small_text.horizontalAdvance(stars) + 8)
-    told = translate("Timeline", "preview") if lane.is_preview else ""
-    if told and look.small_text.horizontalAdvance(told) <= second.width():
-        painter.setPen(QColor(theme.warning))
-        painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, told)
+    preview = translate("Timeline", "preview") if lane.is_preview else ""
+    for told, color in ((preview, theme.warning), (lane.asked_for, theme.text_dim)):
+        width_px = look.small_text.horizontalAdvance(told)
+        if told and width_px <= second.width():
+            painter.setPen(QColor(color))
+            painter.drawText(second, Qt.AlignmentFlag.AlignVCenter, told)
+            second.setLeft(second.left() + width_px + 8)
 
 
 def two_lines(metrics: QFontMetrics, text: str, width_px: int, most_lines: int) -> list[str]:

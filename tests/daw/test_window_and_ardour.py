@@ -6,162 +6,43 @@ what the sound server was given, and from the screen.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from daw.ardour_driver import RATE_HZ, Ardour, Home, Region, ardour, needed_for_ardour
-from daw.desk import PATIENCE_SECONDS, screen, wait_for
-from daw.hand import Area, Hand, needed_for_hand
-from scipy.signal import fftconvolve, resample_poly
-from sound_server import Recorder, needed_for_sound, sound_server
+from daw.ardour_driver import RATE_HZ, Region
+from daw.desk import wait_for
+from daw.window_driver import BAR, FREE, Desk, desk_with_ardour
+from scipy.signal import fftconvolve
+from sound_server import Recorder
 
-from jukebox_studio.session import Session
-from jukebox_studio.session_records import Placement, SessionClip, Variant
-from ui.theme import DARK
+from jukebox_studio.session_records import Variant
 
 pytestmark = pytest.mark.daw
 
-DEMO = Path(__file__).resolve().parents[2] / "presets" / "demo" / "industrial-120bpm.flac"
-BAR = 2 * RATE_HZ
-"""At 120 BPM, as a new session of Ardour has it."""
 CLIP = (BAR, 2 * BAR)
 """Where the region lies on the timeline, and how long it is."""
-# On Ardour's own screen, which has its own fonts: the region, and a place further right.
-REGION, FREE = (310, 366), (820, 380)
-SEND_KEY = "ctrl+shift+y"
 ALIKE = 0.9
-SELECTED = """
-local count = 0
-for _ in Editor:get_selection ().regions:regionlist ():iter () do count = count + 1 end
-return count
-"""
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Two programs on one screen."""
-
-    hand: Hand
-    ardour: Ardour
-    ardours: str
-    ours: str
-    recorder: Recorder
-    project: Path
-    exports: Path
-    log: Path
-
-    def shown(self, name: str) -> None:
-        self.ardour.screenshot(f"window-{name}")
-
-    def clips(self) -> list[SessionClip]:
-        with Session.open(self.project, read_only=True) as session:
-            return session.clips()
-
-    def variants(self) -> list[Variant]:
-        with Session.open(self.project, read_only=True) as session:
-            return [v for v in session.variants() if v.state == "full"]
-
-    def placements(self) -> list[Placement]:
-        with Session.open(self.project, read_only=True) as session:
-            return session.placements()
-
-    def head_of_heard_lane(self) -> tuple[int, int]:
-        """The lane that is heard has a bright edge, higher than that of any row of a list."""
-        ours = self.hand.area(self.ours)
-        area = Area(ours.left + 200, ours.top + 60, ours.width // 3, ours.height - 120)
-        x, y = self.hand.upright(area, DARK.accent, at_least_px=50)
-        return x + 60, y
-
-    def regions_saved_by_hand(self, count: int) -> list[Region]:
-        """Ctrl+S in Ardour until its file has so many regions on the track."""
-        self.hand.to_front(self.ardours)
-
-        def are_there() -> bool:
-            self.hand.press("ctrl+s")
-            return len(self.ardour.regions_on_disk("beat")) == count
-
-        wait_for(f"{count} regions in Ardour's session", are_there)
-        return self.ardour.regions_on_disk("beat")
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    needed_for_ardour()
-    needed_for_hand()
-    needed_for_sound()
-    home = Home(tmp_path / "musician")
-    song = home.make_session("song", "")
-    home.studio("daw", "install", "ardour")
-    home.bind("Primary-Tertiary-y", "LuaAction/script-2")
-    sound, rate_hz = soundfile.read(DEMO)
-    beat = home.folder / "beat.wav"
-    soundfile.write(beat, resample_poly(sound, RATE_HZ, rate_hz), RATE_HZ, subtype="PCM_24")
-    sound_folder = tmp_path / "sound"
-    sound_folder.mkdir()
-    with ExitStack() as stack:
-        display = stack.enter_context(screen("1600x1420"))
-        recorder = stack.enter_context(sound_server(sound_folder))
-        running = stack.enter_context(ardour(home, song, display))
-        exports = home.folder / "exports"
-        environment = home.environment | recorder.environment
-        environment |= {
-            "HOME": str(home.folder),
-            "DISPLAY": display,
-            "QT_QPA_PLATFORM": "xcb",
-            "JUKEBOX_STUDIO_EXPORTS": str(exports),
-            # Where the window of a user tells others that it is open.
-            "TMPDIR": str(sound_folder),
-        }
-        studio = Path(sys.executable).with_name("jukebox-studio")
-        window = subprocess.Popen([studio], env=environment)
-        stack.callback(_ended, window)
-        hand = Hand(display)
-        running.import_file(beat, *CLIP[:1], 0, CLIP[1])
-        ours = hand.window("— Jukebox Studio")
-        ardours = hand.window("song - Ardour")
-        hand.place(ardours, 0, 0, 1590, 698)
-        hand.place(ours, 150, 580, 1280, 800)
-        project = home.folder / "Documents" / "Jukebox Studio Projects" / "My first song"
-        log = home.folder / ".local" / "state" / "jukebox-studio" / "log" / "window.log"
-        yield Desk(hand, running, ardours, ours, recorder, project, exports, log)
-        hand.to_front(ours)
-        hand.press("ctrl+q")
-        assert window.wait(PATIENCE_SECONDS) == 0
-
-
-def _ended(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        process.wait(60)
+    with desk_with_ardour(tmp_path, region=CLIP) as desk:
+        yield desk
 
 
 def test_a_region_goes_into_the_window_and_a_variant_back_onto_the_timeline(desk: Desk) -> None:
     hand, recorder = desk.hand, desk.recorder
     wait_for("the demo clip", lambda: desk.clips() != [])
-    wait_for("the hook's hello", lambda: b"Ardour 7" in desk.log.read_bytes())
     desk.shown("1-both")
 
-    hand.to_front(desk.ardours)
-    hand.click(*REGION)
-    wait_for("the region is selected", lambda: desk.ardour.run(SELECTED) == "1")
-
-    hand.press(SEND_KEY)
-    wait_for("the region in the inbox", lambda: len(desk.clips()) == 2)
-    clip = desk.clips()[-1].clip
+    clip = desk.send()
     assert (clip.position_samples, clip.length_samples) == CLIP
     assert (clip.timeline_rate_hz, clip.track_name) == (RATE_HZ, "beat")
 
-    hand.to_front(desk.ours)
-    for key, value in (("alt+n", 1), ("alt+a", 2), ("alt+d", 7)):
-        hand.press(key)  # the length, the variants, the seed
-        hand.type(str(value))
+    desk.fill_in(bars=1, variants=2, seed=7)
     desk.shown("2-sent")
     hand.press("ctrl+Return")
     wait_for("two variants", lambda: len(desk.variants()) == 2)

@@ -19,7 +19,8 @@ from jukebox_studio.presets import presets_folder
 from jukebox_studio.request import Continue, Request
 from jukebox_studio.session import Session
 from jukebox_studio.session_records import SessionClip
-from ui.project import Project, look_at, words_in_time
+from jukebox_studio.style import Style
+from ui.project import Project, blend_said, look_at, round_tempo, words_in_time
 from ui.shared import SOURCE_LANE
 
 WAIT_MS = 20_000
@@ -78,9 +79,33 @@ def test_the_tempo_that_was_heard_is_shown_with_its_doubt(
     clip_id = added.args[0]
     guess = project.guesses[clip_id]
     assert guess.sentence() == project.session.clip(clip_id).notes
+    # It is heard as 120.04, which would put the clip's end beside the bar line.
+    assert project.session.clip(clip_id).clip.song.tempo.points[0].tempo_bpm == 120
     project.set_tempo(clip_id, 121.5)
     assert clip_id not in project.guesses
     assert project.session.clip(clip_id).clip.song.tempo.points[0].tempo_bpm == 121.5
+
+
+@pytest.mark.parametrize(
+    ("heard_bpm", "taken_bpm"), [(120.04, 120), (119.9, 120), (93.46, 93.46), (174.51, 174.51)]
+)
+def test_a_whole_number_is_taken_for_a_tempo_that_is_near(
+    heard_bpm: float, taken_bpm: float
+) -> None:
+    assert round_tempo(heard_bpm) == taken_bpm
+
+
+@pytest.mark.parametrize(
+    ("style", "said"),
+    [
+        ("ada:0.75,cy_dee:0.25", "Ada 75 %, Cy Dee 25 %"),
+        ("ada:0.5,cy:0.5", "Ada, Cy"),
+        ("ada:0.3", "Ada"),
+        ("", ""),
+    ],
+)
+def test_a_blend_is_said_as_people_say_it(style: str, said: str) -> None:
+    assert blend_said(Style.of(style).points[0].artists) == said
 
 
 @pytest.mark.parametrize(
