@@ -17,6 +17,7 @@ from PyQt6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -32,6 +33,9 @@ from ui.words import translate
 
 IMPORT = (sys.executable, "-c", "from jukebox_studio.cli import main; main()", "models", "import")
 VARIANTS_PLANNED = 3
+MOST_LABEL = 1_000
+"""Characters that a label takes; the starter's credits have 66,000."""
+LICENCE_PX = 160
 
 
 def may_i_release(licence: Licence) -> str:
@@ -155,6 +159,7 @@ class ModelsPage(QDialog):
 
     def set_models(self, found: Sequence[Found], accepted: Sequence[str], used: str) -> None:
         self._found, self._accepted = list(found), frozenset(accepted)
+        self.list.blockSignals(True)  # one page is shown, at the end
         self.list.clear()
         for one in self._found:
             item = QListWidgetItem(icon("model"), one.name)
@@ -165,6 +170,7 @@ class ModelsPage(QDialog):
         names = [one.name for one in self._found]
         if names:
             self.list.setCurrentRow(names.index(used) if used in names else 0)
+        self.list.blockSignals(False)
         self._show()
 
     @property
@@ -188,6 +194,15 @@ class ModelsPage(QDialog):
         if role:
             label.setProperty("role", role)
         return label
+
+    def _pages(self, heading: str, text: str) -> QPlainTextEdit:
+        """A text of hundreds of lines, of which only those that are seen are laid out."""
+        pages = QPlainTextEdit(text)
+        pages.setReadOnly(True)
+        pages.setTabChangesFocus(True)
+        pages.setAccessibleName(heading)
+        pages.setFixedHeight(LICENCE_PX)
+        return pages
 
     def _show(self) -> None:
         page = QWidget()
@@ -227,7 +242,7 @@ class ModelsPage(QDialog):
             box = QScrollArea()
             box.setWidget(notice)
             box.setWidgetResizable(True)
-            box.setFixedHeight(160)
+            box.setFixedHeight(LICENCE_PX)
             box.setAccessibleName(self.tr("Text of the licence"))
             column.addWidget(box)
             self.accept_box = QCheckBox(self.tr("I have read the licence and will keep to it"))
@@ -238,7 +253,8 @@ class ModelsPage(QDialog):
         column.addSpacing(2 * GRID_PX)
         for heading, text in [*described(manifest), (translate("Models", "Where"), str(folder))]:
             column.addWidget(self._label(heading, "dim"))
-            column.addWidget(self._label(text))
+            long = len(text) > MOST_LABEL
+            column.addWidget(self._pages(heading, text) if long else self._label(text))
 
     def _accept(self, accepted: bool) -> None:
         found = self.current

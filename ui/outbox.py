@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PyQt6.QtCore import (
@@ -19,7 +20,6 @@ from PyQt6.QtCore import (
 from PyQt6.QtGui import QColor, QDesktopServices, QDrag, QGuiApplication, QPainter, QPixmap
 from PyQt6.QtWidgets import QWidget
 
-from jukebox_studio.errors import JukeboxError
 from ui.background import Background
 from ui.daw_link import DawLink
 from ui.project import Project
@@ -70,6 +70,7 @@ class Outbox(QObject):
         self._daw = daw
         self._background = Background(self, threads=1)
         self._background.failed.connect(self.failed)
+        self._drags = False
         self._inserts: dict[str, tuple[Project, int, Path, int, int]] = {}
         daw.insert_ended.connect(self._insert_ended)
 
@@ -87,11 +88,6 @@ class Outbox(QObject):
     ) -> None:
         """Files in the exports folder, written in the background."""
 
-        def work() -> list[Path]:
-            return [
-                project.export(id, as_flac=as_flac, between_seconds=between) for id in variant_ids
-            ]
-
         def done(paths: list[Path]) -> None:
             for id, path in zip(variant_ids, paths, strict=True):
                 project.placed(id, path, "saved")
@@ -101,7 +97,18 @@ class Outbox(QObject):
             )
 
         if variant_ids:
-            self._background.start(work, then or done)
+            self._background.start(
+                partial(self._written, project, variant_ids, as_flac, between), then or done
+            )
+
+    @staticmethod
+    def _written(
+        project: Project,
+        variant_ids: Sequence[int],
+        as_flac: bool,
+        between: tuple[float, float] | None,
+    ) -> list[Path]:
+        return [project.export(id, as_flac=as_flac, between_seconds=between) for id in variant_ids]
 
     def copy(self, project: Project, variant_ids: Sequence[int], *, as_flac: bool) -> None:
         """On the clipboard as files."""
@@ -134,23 +141,33 @@ class Outbox(QObject):
         as_flac: bool,
         between: tuple[float, float] | None,
     ) -> None:
-        """Begin to drag; the files are written before, since a DAW reads them when they drop."""
-        try:
-            paths = [
-                project.export(id, as_flac=as_flac, between_seconds=between) for id in variant_ids
-            ]
-        except JukeboxError as error:
-            self.failed.emit(str(error))
-            return
-        if not paths:
-            return
-        drag = QDrag(widget)
-        drag.setMimeData(mime_of(paths))
-        many = self.tr("{n} files").format(n=len(paths))
-        drag.setPixmap(drag_picture(paths[0].stem if len(paths) == 1 else many, widget))
-        if drag.exec(Qt.DropAction.CopyAction) != Qt.DropAction.IgnoreAction:
-            for id, path in zip(variant_ids, paths, strict=True):
-                project.placed(id, path, "dragged")
+        """Begin to drag once the files are written, since a DAW reads them when they drop.
+
+        That takes a moment, in which the mouse may be let go; the next time they are there.
+        """
+
+        def done(paths: list[Path]) -> None:
+            self._drags = False
+            if not QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:
+                self.told.emit(self.tr("It is written now, and can be dragged at once."))
+                return
+            drag = QDrag(widget)
+            drag.setMimeData(mime_of(paths))
+            many = self.tr("{n} files").format(n=len(paths))
+            drag.setPixmap(drag_picture(paths[0].stem if len(paths) == 1 else many, widget))
+            if drag.exec(Qt.DropAction.CopyAction) != Qt.DropAction.IgnoreAction:
+                for id, path in zip(variant_ids, paths, strict=True):
+                    project.placed(id, path, "dragged")
+
+        def failed(sentence: str) -> None:
+            self._drags = False
+            self.failed.emit(sentence)
+
+        if variant_ids and not self._drags:  # a view asks with every step of the mouse
+            self._drags = True
+            self._background.start(
+                partial(self._written, project, variant_ids, as_flac, between), done, failed
+            )
 
     def send(self, project: Project, variant_id: int, *, as_flac: bool) -> None:
         """To the linked DAW, at the very sample of its timeline."""

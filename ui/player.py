@@ -14,11 +14,13 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QObject, QProcess, QTimer, pyqtSignal
 
+from ui.background import Background
 from ui.playback_link import Output, PlaybackSettings, working_folder
 
 PLAYBACK = (sys.executable, "-P", "-m", "ui.playback")
@@ -35,6 +37,7 @@ _CLOSE_MILLISECONDS = 1_000
 _START_LEAD_SECONDS = 0.1
 _OPENING_SECONDS = 0.4
 
+_AWAY = "away"
 _BEFORE, _AFTER = "/before", "/after"
 
 
@@ -109,6 +112,7 @@ class Player(QObject):
         self._settings = settings or PlaybackSettings()
         self._commands = (tuple(playback), tuple(preparer))
         self._folder = working_folder()
+        self._background = Background(self, threads=1)
         self._sources: dict[str, PlayerSource] = {}
         """All that should be playable: by id, what is around under two names of ours."""
         self._ready: dict[str, tuple[PlayerSource, Path]] = {}
@@ -120,7 +124,7 @@ class Player(QObject):
         self._wishes: dict[str, Any] = {"matched": True, "muted": False, "loop": None}
         self._start: dict[str, Any] | None = None
         """A start that waits for the process, or for its source."""
-        self._is_ready = self._is_closed = self._is_lost = False
+        self._is_ready = self._is_closed = self._is_lost = self._is_restarting = False
         self._crashes: deque[float] = deque(maxlen=_MOST_CRASHES)
         self._heard_of_at_seconds = 0.0
         self._was_told = ""
@@ -256,8 +260,13 @@ class Player(QObject):
         """Start the process anew, which also looks for devices anew; what plays goes on."""
         self._crashes.clear()
         self._resume_if_playing()
-        self._stop_process(self._playback)
-        self._start_playback()
+        self._is_ready = False
+        if self._playback.state() == QProcess.ProcessState.NotRunning:
+            self._start_playback()
+        else:
+            # Then it is started anew: not before, since two cannot have a device.
+            self._is_restarting = True
+            self._playback.kill()
 
     def close(self) -> None:
         """End the processes and remove what they made. The player cannot be used any more."""
@@ -268,6 +277,7 @@ class Player(QObject):
         self._tidy.stop()
         for process in (self._playback, self._preparer):
             self._stop_process(process)
+        self._background.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     # What is wanted of the process that plays.
@@ -412,12 +422,17 @@ class Player(QObject):
             self._tidy.start(_TIDY_MILLISECONDS)
             return
         used = {file for _, file in self._ready.values()}
+        away = self._folder / _AWAY
+        away.mkdir(exist_ok=True)
         for file in self._folder.iterdir():
-            if file not in used:
+            if file not in used and file != away:
                 try:
-                    file.unlink()
+                    file.replace(away / file.name)
                 except OSError:  # Windows: still mapped by the process that plays
                     self._tidy.start(_TIDY_MILLISECONDS)
+        # Of ten minutes, that takes the system a tenth of a second. Elsewhere than what is in use,
+        # so that it cannot take what was found again meanwhile.
+        self._background.start(partial(shutil.rmtree, away, ignore_errors=True), lambda _: None)
 
     # The processes.
 
@@ -464,6 +479,10 @@ class Player(QObject):
         if self._is_closed:
             return
         self._is_ready = False
+        if self._is_restarting:
+            self._is_restarting = False
+            self._start_playback()
+            return
         if self._is_lost:
             self._stand_still()
             self._start_playback()
@@ -511,6 +530,8 @@ class Player(QObject):
 
     def _hear_playback(self) -> None:
         for said in self._lines(self._playback):
+            if self._is_restarting:
+                continue
             self._heard_of_at_seconds = time.monotonic()
             if "ready" in said:
                 self._take_ready(said["ready"], said["told"])

@@ -24,8 +24,8 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from jukebox_studio.errors import JukeboxError
 from jukebox_studio.exports import exports_folder
+from ui.background import Background
 from ui.language import language_of_system, languages
 from ui.playback_link import USUAL_LATENCY_SECONDS, Output, PlaybackSettings
 from ui.settings_file import Settings, read_settings, write_settings
@@ -46,6 +46,10 @@ class SettingsStore(QObject):
         super().__init__(parent)
         self.path = path
         self.settings, self.fault = read_settings(path)
+        self._kept = self.settings
+        # The disk may take its time.
+        self._background = Background(self, threads=1)
+        self._background.failed.connect(self.failed)
 
     def change(self, **values: object) -> None:
         """Other values of some fields of `Settings`."""
@@ -53,11 +57,18 @@ class SettingsStore(QObject):
         if changed == self.settings:
             return
         self.settings = changed
-        try:
-            write_settings(self.path, changed)
-        except JukeboxError as error:
-            self.failed.emit(str(error))
+        self._background.start(self._keep, lambda _: None)
         self.changed.emit(changed)
+
+    def wait(self) -> None:
+        """Until the last change is in the file: before the program ends."""
+        self._background.wait()
+
+    def _keep(self) -> None:
+        settings = self.settings
+        if settings != self._kept:  # else an earlier write has kept this change too
+            write_settings(self.path, settings)
+            self._kept = settings
 
 
 def playback_settings(settings: Settings) -> PlaybackSettings:

@@ -1643,6 +1643,7 @@ class MainWindow(QMainWindow):
         self._sessions.wait()
         self.outbox.close()
         self.presets.wait()
+        self.store.wait()
         self.background.close()
         self.daw.close()
         self.player.close()

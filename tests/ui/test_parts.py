@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QLabel, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 from ui_parts import NotedPlayer
 
@@ -18,6 +21,7 @@ from ui.app import listen, server_name, tell_running
 from ui.messages import MessageBar
 from ui.models_page import ModelsPage, may_i_release
 from ui.queue_panel import Done, time_text
+from ui.settings import SettingsStore
 from ui.settings_file import Settings, read_settings, write_settings
 from ui.window import MainWindow
 
@@ -37,6 +41,42 @@ def test_settings_come_back_and_what_is_wrong_is_left_out(tmp_path: Path) -> Non
     read, fault = read_settings(path)
     assert read == Settings()
     assert str(path) in fault
+
+
+def test_settings_are_written_in_another_thread_and_the_last_ones_stay(
+    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, threads = threading.get_ident(), set()
+
+    def write(path: Path, settings: Settings) -> None:
+        threads.add(threading.get_ident())
+        write_settings(path, settings)
+
+    monkeypatch.setattr("ui.settings.write_settings", write)
+    store = SettingsStore(tmp_path / "settings.json")
+    for number in range(50):
+        store.change(engine_threads=number)
+    store.wait()
+    assert read_settings(store.path)[0].engine_threads == 49
+    assert here not in threads
+    store.path.unlink()
+    store.path.mkdir()  # as good as a full disk
+    with qtbot.waitSignal(store.failed):
+        store.change(engine_threads=1)
+
+
+def test_long_credits_are_not_laid_out_at_once(tiny_bundle: Path, qtbot: QtBot) -> None:
+    bundle = open_bundle(tiny_bundle)
+    credits = tuple(f"A piece of music, number {number}" for number in range(300))
+    manifest = bundle.manifest.model_copy(update={"attribution": credits})
+    many = replace(bundle, manifest=manifest)
+    page = ModelsPage()
+    qtbot.addWidget(page)
+    page.set_models([Found("tiny", tiny_bundle, many)], (), "")
+    assert max(len(label.text()) for label in page.findChildren(QLabel)) < 1_000
+    [shown] = [t for t in page.findChildren(QPlainTextEdit) if credits[0] in t.toPlainText()]
+    assert credits[-1] in shown.toPlainText()
+    assert shown.isReadOnly()
 
 
 def test_without_qt_the_command_says_what_to_install() -> None:

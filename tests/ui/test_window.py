@@ -293,10 +293,45 @@ def test_exports_copies_and_drags_are_files(
         return Qt.DropAction.CopyAction
 
     monkeypatch.setattr("ui.outbox.QDrag.exec", exec_)
+    monkeypatch.setattr("ui.outbox.QGuiApplication.mouseButtons", lambda: Qt.MouseButton.LeftButton)
     window.history.drag_wanted.emit([a, b])
+    qtbot.waitUntil(lambda: bool(dragged), timeout=WAIT_MS)
     assert len(dragged[0]) == 2
     assert all(Path(name).is_file() for name in dragged[0])
     assert [p.how for p in session.placements(a)] == ["saved", "copied", "dragged"]
+
+
+def test_what_is_dragged_is_written_in_another_thread(
+    window: MainWindow,
+    engine: HandEngine,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    a, b = render(window, engine, qtbot)
+    here, threads, begun = threading.get_ident(), [], []
+    written = Session.export_variant
+
+    def export(*values: Any, **named: Any) -> Path:
+        threads.append(threading.get_ident() == here)
+        return written(*values, **named)
+
+    held = Qt.MouseButton.LeftButton
+    monkeypatch.setattr(Session, "export_variant", export)
+    monkeypatch.setattr("ui.outbox.QGuiApplication.mouseButtons", lambda: held)
+    monkeypatch.setattr(
+        "ui.outbox.QDrag.exec", lambda *_: begun.append(1) or Qt.DropAction.IgnoreAction
+    )
+    window.history.drag_wanted.emit([a, b])
+    window.history.drag_wanted.emit([a, b])  # the mouse moves on meanwhile
+    qtbot.waitUntil(lambda: bool(begun), timeout=WAIT_MS)
+    assert threads == [False, False]
+    held = Qt.MouseButton.NoButton
+    window.history.drag_wanted.emit([a])
+    qtbot.waitUntil(lambda: "can be dragged" in said(window), timeout=WAIT_MS)
+    assert begun == [1]
+    assert len(list((tmp_path / "exports").iterdir())) == 2
 
 
 def test_a_full_disk_while_exporting_is_told_and_loses_nothing(
