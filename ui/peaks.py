@@ -1,15 +1,10 @@
 """What a waveform is drawn from: a file's lowest and highest samples, over ever longer blocks.
 
-Reading happens in threads of the store's own; `PeakStore.get` answers at once with what is there.
+`PeakStore.get` answers at once with what is there; see ui/file_store.py.
 """
 
 from __future__ import annotations
 
-import contextlib
-import queue
-import threading
-import weakref
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +12,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PyQt6.QtCore import QCoreApplication, QObject, pyqtSignal
+from PyQt6.QtCore import QObject
 
-from jukebox_studio.errors import JukeboxError
-from ui.words import translate
+from ui.file_store import FileStore, decoding
 
 BLOCK_SAMPLES: Final = 64
 """Of the finest level: about one at the highest zoom, a millisecond and a half at 44.1 kHz."""
@@ -29,8 +23,6 @@ _READ_BLOCKS: Final = 4096
 _FULL_SCALE: Final = 32767
 # A long file is shown while it is read: after this much, and whenever that has doubled.
 _FIRST_SHOWN_SECONDS: Final = 60.0
-# Two: a file on a drive that answers no more must not hold up the others.
-_THREADS: Final = 2
 # Ten minutes at 48 kHz are 4 MB.
 _MOST_BYTES: Final = 256 * 2**20
 
@@ -118,28 +110,19 @@ def read_peaks(path: Path) -> Iterator[Peaks]:
     lowest, highest = np.zeros(blocks_in_all, np.int16), np.zeros(blocks_in_all, np.int16)
     next_shown = round(_FIRST_SHOWN_SECONDS * info.rate_hz)
     read_samples = 0
-    try:
-        with soundfile.SoundFile(path) as file:
-            while read_samples < info.length_samples:
-                wanted = block[: info.length_samples - read_samples]
-                part = file.read(out=wanted, dtype=block.dtype.name)
-                if not len(part):
-                    break  # it holds less than it says; what there is is shown
-                at = read_samples // BLOCK_SAMPLES
-                low, high = _blocks_of(part)
-                lowest[at : at + len(low)], highest[at : at + len(high)] = low, high
-                read_samples += len(part)
-                if read_samples >= next_shown and read_samples < info.length_samples:
-                    next_shown = 2 * read_samples
-                    yield _pyramid(info.rate_hz, read_samples, lowest, highest)
-    except (soundfile.SoundFileError, RuntimeError, ValueError, OSError) as error:
-        raise JukeboxError(
-            translate(
-                "Timeline",
-                "{0} is damaged: it cannot be decoded to its end ({1}). Export it again from where"
-                " it came.",
-            ).format(path, error)
-        ) from error
+    with decoding(path), soundfile.SoundFile(path) as file:
+        while read_samples < info.length_samples:
+            wanted = block[: info.length_samples - read_samples]
+            part = file.read(out=wanted, dtype=block.dtype.name)
+            if not len(part):
+                break  # it holds less than it says; what there is is shown
+            at = read_samples // BLOCK_SAMPLES
+            low, high = _blocks_of(part)
+            lowest[at : at + len(low)], highest[at : at + len(high)] = low, high
+            read_samples += len(part)
+            if read_samples >= next_shown and read_samples < info.length_samples:
+                next_shown = 2 * read_samples
+                yield _pyramid(info.rate_hz, read_samples, lowest, highest)
     yield _pyramid(info.rate_hz, read_samples, lowest, highest)
 
 
@@ -177,117 +160,8 @@ def _pyramid(rate_hz: int, length_samples: int, lowest: Heights, highest: Height
     return Peaks(rate_hz, length_samples, tuple(levels))
 
 
-class PeakStore(QObject):
-    """Peaks of files, read when asked for and kept while there is room.
-
-    What was asked for last is read first: it is what the user looks at now.
-    """
-
-    changed = pyqtSignal(object)
-    """The path of a file of which there is more to show, or that cannot be shown."""
-
-    _arrived = pyqtSignal(object, object)
+class PeakStore(FileStore[Peaks]):
+    """Peaks of files."""
 
     def __init__(self, parent: QObject | None = None, *, most_bytes: int = _MOST_BYTES) -> None:
-        super().__init__(parent)
-        self._most_bytes = most_bytes
-        self._known: OrderedDict[Path, Peaks | JukeboxError] = OrderedDict()
-        self._running: set[Path] = set()
-        self._again: set[Path] = set()
-        self._closed = threading.Event()
-        self._wanted: _Wanted = queue.LifoQueue()
-        self._threads = 0
-        # No pool of Qt's: it waits for its threads when it is deleted, and holds what they need.
-        weakref.finalize(self, _stop, self._closed, self._wanted)
-        self._arrived.connect(self._take)
-        app = QCoreApplication.instance()
-        if app is not None:  # a long file must not keep a program that is closed waiting
-            app.aboutToQuit.connect(self.close)
-
-    def get(self, path: Path) -> Peaks | None:
-        """What is known of a file; where nothing is, it is read and `changed` tells."""
-        known = self._known.get(path)
-        if known is None:
-            self._start(path)
-            return None
-        self._known.move_to_end(path)
-        return known if isinstance(known, Peaks) else None
-
-    def error(self, path: Path) -> str | None:
-        """Why a file cannot be shown."""
-        known = self._known.get(path)
-        return str(known) if isinstance(known, JukeboxError) else None
-
-    def reload(self, path: Path) -> None:
-        """Read a file again, since it has grown; until then `get` gives what was there."""
-        if path in self._running:
-            self._again.add(path)
-        else:
-            self._start(path)
-
-    def is_reading(self) -> bool:
-        """Whether more is to come of what was asked for."""
-        return bool(self._running)
-
-    def close(self) -> None:
-        """Stop reading; nothing arrives afterwards."""
-        _stop(self._closed, self._wanted)
-
-    def _start(self, path: Path) -> None:
-        if path in self._running or self._closed.is_set():
-            return
-        self._running.add(path)
-        self._wanted.put(path)
-        if self._threads < _THREADS:
-            self._threads += 1
-            arguments = (weakref.ref(self), self._closed, self._wanted)
-            threading.Thread(target=_read_wanted, args=arguments, daemon=True).start()
-
-    def _take(self, path: Path, found: Peaks | JukeboxError | None) -> None:
-        if self._closed.is_set():
-            return
-        if found is None:
-            self._running.discard(path)
-            if path in self._again:
-                self._again.discard(path)
-                self._start(path)
-            return
-        self._known[path] = found
-        self._known.move_to_end(path)
-        sizes = {p: k.size_bytes for p, k in self._known.items() if isinstance(k, Peaks)}
-        size_bytes = sum(sizes.values())
-        for old in list(sizes)[:-1]:
-            if size_bytes <= self._most_bytes:
-                break
-            size_bytes -= sizes[old]
-            del self._known[old]
-        self.changed.emit(path)
-
-
-_Wanted = queue.LifoQueue[Path | None]
-
-
-def _stop(closed: threading.Event, wanted: _Wanted) -> None:
-    closed.set()
-    for _ in range(_THREADS):
-        wanted.put(None)
-
-
-def _read_wanted(store: weakref.ref[PeakStore], closed: threading.Event, wanted: _Wanted) -> None:
-    """What a thread of a store does until the store is closed, or gone."""
-
-    def tell(path: Path, found: Peaks | JukeboxError | None) -> None:
-        there = store()
-        if there is not None and not closed.is_set():
-            with contextlib.suppress(RuntimeError):  # Qt has deleted it already
-                there._arrived.emit(path, found)
-
-    while (path := wanted.get()) is not None and not closed.is_set():
-        try:
-            for peaks in read_peaks(path):
-                tell(path, peaks)
-                if closed.is_set():
-                    return
-        except JukeboxError as error:
-            tell(path, error)
-        tell(path, None)
+        super().__init__(read_peaks, most_bytes, parent)

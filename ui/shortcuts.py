@@ -93,6 +93,7 @@ COMMANDS: tuple[Command, ...] = (
     _row("zoom-in", _VIEW, QT_TRANSLATE_NOOP("Shortcuts", "Zoom in"), "Ctrl++"),
     _row("zoom-out", _VIEW, QT_TRANSLATE_NOOP("Shortcuts", "Zoom out"), "Ctrl+-"),
     _row("zoom-fit", _VIEW, QT_TRANSLATE_NOOP("Shortcuts", "See everything"), "F"),
+    _row("spectrum", _VIEW, QT_TRANSLATE_NOOP("Shortcuts", "Waveform or spectrogram"), "W"),
     _row("theme", _VIEW, QT_TRANSLATE_NOOP("Shortcuts", "Light or dark"), "Ctrl+Shift+L"),
     _row("models", _VIEW, QT_TRANSLATE_NOOP("Shortcuts", "Models"), "Ctrl+M"),
     _row("settings", _VIEW, QT_TRANSLATE_NOOP("Shortcuts", "Settings"), "Ctrl+,"),

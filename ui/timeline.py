@@ -32,6 +32,7 @@ from jukebox_studio.tempo import SongTime
 from ui import timeline_items as items
 from ui.peaks import PeakStore
 from ui.shared import SOURCE_LANE, Lane
+from ui.spectra import SpectrumStore
 from ui.theme import current_theme, icon, pen
 from ui.timeline_grid import Change, Grid, GridLine, Snap
 from ui.timeline_items import Axis, LaneState, Look
@@ -82,7 +83,10 @@ class TimelineView(QAbstractScrollArea):
         self._canvas, self._across, self._down = canvas, across, down
         self._store = store if store is not None else PeakStore(self)
         self._store.changed.connect(self._peaks_changed)
-        self._tiles = items.WaveTiles()
+        self._spectra = SpectrumStore(self)
+        self._spectra.changed.connect(self._peaks_changed)
+        self._spectrum_lanes: set[str] = set()
+        self._tiles = items.Tiles()
         self._look = Look.of(current_theme(), self.font())
         self._grid = Grid(SongTime.steady(120))
         self._changes: list[Change] = []
@@ -147,6 +151,8 @@ class TimelineView(QAbstractScrollArea):
                 and old.known_seconds != lane.known_seconds
             ):
                 self._store.reload(lane.audio_path)
+                if lane.id in self._spectrum_lanes:
+                    self._spectra.reload(lane.audio_path)
         ids = {lane.id for lane in self._lanes}
         self._chosen &= ids
         if self._active not in ids:
@@ -180,6 +186,25 @@ class TimelineView(QAbstractScrollArea):
     def chosen_lanes(self) -> tuple[str, ...]:
         """Lanes marked with Ctrl and a click, or Ctrl and Return, to be dragged out together."""
         return tuple(lane.id for lane in self._lanes if lane.id in self._chosen)
+
+    def toggle_spectrum(self) -> None:
+        """The marked lanes, or else the one that is heard, as spectrograms or as waveforms."""
+        lanes = set(self.chosen_lanes()) or {self._active}
+        if lanes <= self._spectrum_lanes:
+            self._spectrum_lanes -= lanes
+        else:
+            self._spectrum_lanes |= lanes
+        self._describe()
+        self._canvas.update()
+
+    def spectrum_lanes(self) -> frozenset[str]:
+        """Lanes that are shown as spectrograms."""
+        return frozenset(self._spectrum_lanes)
+
+    def take_place(self, growing: str, finished: str) -> None:
+        """A growing lane has become a variant: it is looked at as before."""
+        if growing in self._spectrum_lanes:
+            self._spectrum_lanes.add(finished)
 
     def set_playhead(self, seconds: float) -> None:
         """Where it is heard now: about 30 times a second while playing, at little cost."""
@@ -502,6 +527,7 @@ class TimelineView(QAbstractScrollArea):
     def _paint_lane(self, painter: QPainter, exposed: QRectF, axis: Axis, index: int) -> None:
         lane = self._lanes[index]
         area = self._lane_rect(index).adjusted(self._header_px(), 0, 0, 0)
+        store = self._spectra if lane.id in self._spectrum_lanes else self._store
         painter.save()
         painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
         items.paint_lane(
@@ -512,8 +538,8 @@ class TimelineView(QAbstractScrollArea):
             axis,
             lane,
             self._state(index),
-            self._store.get(lane.audio_path) if lane.known_seconds > 0 else None,
-            self._store.error(lane.audio_path),
+            store.get(lane.audio_path) if lane.known_seconds > 0 else None,
+            store.error(lane.audio_path),
             self._tiles,
             10 ** (lane.gain_db / 20) if self._is_matched else 1.0,
             self._playhead,
@@ -1082,6 +1108,8 @@ class TimelineView(QAbstractScrollArea):
                 parts.append(self.tr("chosen"))
             if lane.is_preview:
                 parts.append(self.tr("preview"))
+            if lane.id in self._spectrum_lanes:
+                parts.append(self.tr("spectrogram"))
             if self._selection:
                 start, end = (self._grid.place(seconds) for seconds in self._selection)
                 parts.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -30,6 +30,7 @@ from PyQt6.QtGui import (
 
 from ui.peaks import Columns, Peaks
 from ui.shared import Lane
+from ui.spectra import Spectra
 from ui.theme import NO_PEN, Theme, brush, pen, small_font, with_alpha
 from ui.timeline_grid import Change, Grid, GridLine
 from ui.timeline_morph import Morph
@@ -44,6 +45,8 @@ _MOST_TILE_BYTES: Final = 96 * 2**20
 # The body of a sound is narrower than how far its blocks reach.
 _BODY: Final = 0.6
 _STEPS: Final = 16
+FREQUENCIES: Final = ((100, "100 Hz"), (400, "400"), (1_500, "1.5k"), (6_000, "6k"))
+"""That a spectrogram names, as far as there is room."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +83,8 @@ class Axis:
 # Waveforms ---------------------------------------------------------------------------------------
 
 
-class WaveTiles:
-    """Drawn waveforms, in tiles of `TILE_PX` columns that are kept.
+class Tiles:
+    """Drawn sound, in tiles of `TILE_PX` columns that are kept.
 
     Tiles stand on a grid of the timeline, so scrolling shifts what is there and draws one tile now
     and then, and the playhead passes over without any being drawn again.
@@ -94,17 +97,16 @@ class WaveTiles:
     def paint(
         self,
         painter: QPainter,
-        peaks: Peaks,
         axis: Axis,
-        start_seconds: float,
-        gain: float,
         area: QRectF,
         exposed: QRectF,
-        colors: tuple[str, str],
+        what: Hashable,
+        draw: Callable[[float, float, int], QImage],
     ) -> None:
-        """The waveform of a file that starts at `start_seconds`, where `exposed` is in `area`.
+        """What `draw` makes, where `exposed` is in `area`.
 
-        colors: of the body and of the peaks.
+        draw: gets the second at which a tile begins, seconds per column, and how high it is, and
+        gives an image of `TILE_PX` columns. what: all that it depends on besides.
         """
         seen = area.intersected(exposed)
         if seen.isEmpty():
@@ -119,14 +121,11 @@ class WaveTiles:
         painter.save()
         painter.setClipRect(seen, Qt.ClipOperation.IntersectClip)
         for tile in range(first, last + 1):
-            key = (peaks, start_seconds, gain, axis.px_per_second, ratio, height, colors, tile)
+            key = (what, axis.px_per_second, ratio, height, tile)
             image = self._tiles.get(key)
             if image is None:
                 per_column = 1.0 / (axis.px_per_second * ratio)
-                columns = peaks.columns(
-                    tile * TILE_PX * per_column - start_seconds, per_column, TILE_PX
-                )
-                image = _wave_image(columns, gain, height, colors)
+                image = draw(tile * TILE_PX * per_column, per_column, height)
                 image.setDevicePixelRatio(ratio)
                 self._tiles[key] = image
                 self._size_bytes += image.sizeInBytes()
@@ -178,6 +177,37 @@ def _wave_image(
         QImage.Format.Format_ARGB32_Premultiplied,
     )
     return image.copy()  # the bytes go
+
+
+def _spectrum_image(columns: npt.NDArray[np.uint8], height: int, colors: tuple[str, ...]) -> QImage:
+    """Columns [TILE_PX, bands] as an image of `height` rows, low notes below."""
+    bands = columns.shape[1]
+    rows = np.clip((np.arange(height)[::-1] + 0.5) * bands / height - 0.5, 0, bands - 1)
+    below = rows.astype(np.intp)
+    above = np.minimum(below + 1, bands - 1)
+    share = np.round((rows - below) * 256).astype(np.uint16)[:, None]
+    levels = columns.T
+    mixed = (levels[below] * (256 - share) + levels[above] * share) >> 8
+    pixels = _shades(colors).take(mixed)
+    image = QImage(
+        pixels.tobytes(),
+        pixels.shape[1],
+        height,
+        pixels.shape[1] * 4,
+        QImage.Format.Format_ARGB32_Premultiplied,
+    )
+    return image.copy()  # the bytes go
+
+
+@lru_cache(maxsize=16)
+def _shades(colors: tuple[str, ...]) -> npt.NDArray[np.uint32]:
+    """256 colours from the first to the last, through those between."""
+    stops = np.linspace(0, 255, len(colors))
+    mixed = np.full(256, 0xFF, np.uint32) << 24
+    for shift, part in ((16, QColor.red), (8, QColor.green), (0, QColor.blue)):
+        values = np.interp(np.arange(256), stops, [part(QColor(color)) for color in colors])
+        mixed |= np.round(values).astype(np.uint32) << shift
+    return np.asarray(mixed, np.uint32)
 
 
 @lru_cache(maxsize=32)
@@ -492,29 +522,38 @@ def paint_lane(
     axis: Axis,
     lane: Lane,
     state: LaneState,
-    peaks: Peaks | None,
+    found: Peaks | Spectra | None,
     error: str | None,
-    tiles: WaveTiles,
+    tiles: Tiles,
     gain: float,
     playhead_seconds: float,
     grid: Grid,
 ) -> None:
-    """Waveform, what is not made yet, seams and words."""
+    """Waveform or spectrogram, what is not made yet, seams and words."""
     theme = look.theme
     wave, words = lane_parts(look, area, bool(lane.words))
     known_x = axis.x_of(lane.start_seconds + min(lane.known_seconds, lane.length_seconds))
     end_x = axis.x_of(lane.start_seconds + lane.length_seconds)
     start_x = axis.x_of(lane.start_seconds)
-    if peaks is not None:
-        heard = min(known_x, axis.x_of(lane.start_seconds + peaks.length_seconds))
+    if found is not None:
+        heard = min(known_x, axis.x_of(lane.start_seconds + found.length_seconds))
         sound = QRectF(start_x, wave.top() + 2, heard - start_x, wave.height() - 4)
+    if isinstance(found, Spectra):
+        _paint_spectrum(painter, look, area, sound, exposed, axis, lane, state, found, tiles)
+    elif found is not None:
         colors = (
             (theme.accent, theme.accent_peak) if state.is_active else (theme.wave, theme.wave_peak)
         )
         if lane.is_preview:
             # One tone instead of two: a preview is a sketch.
             colors = (colors[1], colors[1])
-        tiles.paint(painter, peaks, axis, lane.start_seconds, gain, sound, exposed, colors)
+        peaks, start = found, lane.start_seconds
+
+        def draw(first: float, step: float, height: int) -> QImage:
+            columns = peaks.columns(first - start, step, TILE_PX)
+            return _wave_image(columns, gain, height, colors)
+
+        tiles.paint(painter, axis, sound, exposed, (peaks, start, gain, colors), draw)
     elif lane.known_seconds > 0:
         text = error or translate("Timeline", "Reading…")
         seen = QRectF(start_x, wave.top(), known_x - start_x, wave.height()).intersected(area)
@@ -531,6 +570,46 @@ def paint_lane(
         _paint_seam(painter, look, wave, axis.x_of(seconds))
     if lane.words:
         _paint_words(painter, look, words, exposed, axis, lane, playhead_seconds)
+
+
+def _paint_spectrum(
+    painter: QPainter,
+    look: Look,
+    lane_area: QRectF,
+    area: QRectF,
+    exposed: QRectF,
+    axis: Axis,
+    lane: Lane,
+    state: LaneState,
+    spectra: Spectra,
+    tiles: Tiles,
+) -> None:
+    """How strong which notes are: the stronger, the further from the ground's colour."""
+    theme, start = look.theme, lane.start_seconds
+    low, high = (
+        (theme.accent_peak, theme.accent) if state.is_active else (theme.wave_peak, theme.wave)
+    )
+    # The text's colour is as far from the ground as there is one, in the dark and the light.
+    colors = (theme.field, low, high, theme.text)
+
+    def draw(first: float, step: float, height: int) -> QImage:
+        return _spectrum_image(spectra.columns(first - start, step, TILE_PX), height, colors)
+
+    tiles.paint(painter, axis, area, exposed, (spectra, start, colors), draw)
+    # The names stay at the left of what is seen of the lane.
+    left = max(area.left(), lane_area.left()) + 4
+    taken = math.inf
+    painter.setFont(look.small)
+    height = look.small_text.height()
+    for hz, text in FREQUENCIES:
+        y = area.bottom() - spectra.height_of(hz) * area.height()
+        if not area.top() + height / 2 < y < area.bottom() - height / 2 or y > taken - height:
+            continue
+        taken = y
+        place = QRectF(left, y - height / 2, look.small_text.horizontalAdvance(text) + 6, height)
+        painter.fillRect(place, brush(theme.field, 0.7))
+        painter.setPen(QColor(theme.text))
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
 
 
 def _paint_sentence(painter: QPainter, look: Look, area: QRectF, text: str, color: str) -> None:

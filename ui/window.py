@@ -320,7 +320,7 @@ class MainWindow(QMainWindow):
             *(f"hear-{n}" for n in range(1, 10)),
         )  # fmt: skip
         menu(self.tr("&Queue"), "generate", "pause-queue")
-        menu(self.tr("V&iew"), "zoom-in", "zoom-out", "zoom-fit", "-", "theme")
+        menu(self.tr("V&iew"), "zoom-in", "zoom-out", "zoom-fit", "-", "spectrum", "theme")
         menu(self.tr("&Help"), "keys", "tour", "-", "diagnostics")
 
     def _connect(self) -> None:
@@ -359,6 +359,7 @@ class MainWindow(QMainWindow):
         act("zoom-in", self.timeline.zoom_in)
         act("zoom-out", self.timeline.zoom_out)
         act("zoom-fit", self.timeline.zoom_to_fit)
+        act("spectrum", self.timeline.toggle_spectrum)
         act("theme", self._other_theme)
         act("models", self.show_models)
         act("settings", self.show_settings)
@@ -518,6 +519,7 @@ class MainWindow(QMainWindow):
         project.preview_grew.connect(lambda *_: self._mark("lanes"))
         project.progressed.connect(self._progressed)
         project.clip_added.connect(self._clip_added)
+        project.grown.connect(self.timeline.take_place)
         project.grown.connect(self.audition.take_place)
         project.variant_finished.connect(self._variant_finished)
         project.told.connect(self._told)
@@ -967,7 +969,7 @@ class MainWindow(QMainWindow):
     def _variant_menu(self, variant_ids: list[int], place: QPoint) -> None:
         menu = QMenu(self)
         ids = ("go-on-from", "upsample", "-", "branch", "rename", "note", "hide", "prune", "-",
-               "export", "copy", "reveal", "send")  # fmt: skip
+               "export", "copy", "reveal", "send", "-", "spectrum")  # fmt: skip
         for id in ids:
             if id == "-":
                 menu.addSeparator()
@@ -983,6 +985,11 @@ class MainWindow(QMainWindow):
         if variant_id is not None:
             self.history.choose(variant_id)
             self._variant_menu([variant_id], place)
+        else:
+            self.hear(lane_id)
+            menu = QMenu(self)
+            menu.addAction(self.shortcuts.actions["spectrum"])
+            menu.popup(place)
 
     # Listening -----------------------------------------------------------------------------------
 

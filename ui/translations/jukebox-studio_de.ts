@@ -2249,6 +2249,10 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Alles zeigen</translation>
     </message>
     <message>
+        <source>Waveform or spectrogram</source>
+        <translation>Wellenform oder Spektrogramm</translation>
+    </message>
+    <message>
         <source>Light or dark</source>
         <translation>Hell oder dunkel</translation>
     </message>
@@ -2444,6 +2448,10 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>preview</source>
         <translation>Vorschau</translation>
+    </message>
+    <message>
+        <source>spectrogram</source>
+        <translation>Spektrogramm</translation>
     </message>
     <message>
         <source>selected {0} to {1}, {2}</source>
