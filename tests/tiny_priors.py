@@ -88,7 +88,9 @@ def random_inputs(config: PriorConfig, batch: int = 3, seed: int = 1) -> Inputs:
 
     y = None
     if config.labels is not None:
-        numbers = [[30_000, 2_000 * i, config.sample_length, i, i, -1] for i in range(batch)]
+        numbers = [
+            [30_000, 2_000 * i, config.sample_length, i % 4, i % 4, -1] for i in range(batch)
+        ]
         y = torch.tensor(numbers)
         if config.lyrics is not None:
             tokens = ids(config.lyrics.vocabulary_size, batch, config.lyrics.n_tokens)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -27,8 +28,15 @@ from torch.nn import functional as F
 
 from jukebox_studio.model.config import BLOCK, COLUMN, DENSE, LYRICS, PREVIOUS_BLOCK, PRIME
 from jukebox_studio.model.prior import Conditioning, Prior
-from jukebox_studio.model.transformer import Block, Transformer, lyric_probabilities
+from jukebox_studio.model.transformer import Block, LayerNorm, Transformer, lyric_probabilities
 from jukebox_studio.sampling.guidance import Pick
+from jukebox_studio.sampling.weights import (
+    BlockWeights,
+    Precision,
+    Product,
+    head_weights,
+    stack_weights,
+)
 
 
 @dataclass(frozen=True)
@@ -45,14 +53,21 @@ class CachedStack:
     """A transformer stack that is fed its positions in order, any number of them at a time."""
 
     @torch.no_grad()
-    def __init__(self, transformer: Transformer, batch: int, encoder_kv: Tensor | None) -> None:
+    def __init__(
+        self,
+        transformer: Transformer,
+        batch: int,
+        encoder_kv: Tensor | None,
+        precision: Precision = "float32",
+    ) -> None:
         self.position = 0
         """How many positions have been fed."""
         self.n_ctx = transformer.n_ctx
+        blocks = [block for block in transformer._attn_mods if isinstance(block, Block)]
+        weights = stack_weights(transformer, precision)
         self.layers = [
-            _Layer(block, batch, self.n_ctx, encoder_kv)
-            for block in transformer._attn_mods
-            if isinstance(block, Block)
+            _Layer(block, packed, batch, self.n_ctx, encoder_kv)
+            for block, packed in zip(blocks, weights, strict=True)
         ]
 
     @torch.inference_mode()
@@ -64,10 +79,12 @@ class CachedStack:
         end = self.position + x.shape[1]
         if end > self.n_ctx:
             raise ValueError(f"A window has {self.n_ctx} positions; {end} were asked for.")
+        # [B, n, W] -> [B n, W]
+        flat = x.reshape(-1, x.shape[2])
         for layer in self.layers:
-            x = layer(x, self.position)
+            flat = layer(flat, self.position, x.shape[1])
         self.position = end
-        return x
+        return flat.view(x.shape)
 
 
 class Decoder:
@@ -85,11 +102,13 @@ class Decoder:
         conditioning: Conditioning,
         encoder_kv: Tensor | None = None,
         record_layer: int | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self._prior = prior.prior
         self._x_cond = prior.sequence_conditioning(conditioning)
         self._first = self._prior.first(batch_size, conditioning.y_cond)
-        self._stack = CachedStack(self._prior.transformer, batch_size, encoder_kv)
+        self._stack = CachedStack(self._prior.transformer, batch_size, encoder_kv, precision)
+        self._head = head_weights(self._prior, precision)
         self._recorder: _Recorder | None = None
         if record_layer is not None:
             lyrics = prior.config.lyrics
@@ -138,9 +157,9 @@ class Decoder:
         # [B] -> [B, 1, W]
         x = self._first if last is None else self._prior.x_emb(last).unsqueeze(1)
         h = self._feed(x)
-        x_cond = self._x_cond
-        here = None if x_cond is None else x_cond[:, self.position - 1 : self.position]
-        return self._prior.logits(h, here).squeeze(1)
+        if self._prior.conditions_output and self._x_cond is not None:
+            h = h + self._x_cond[:, self.position - 1 : self.position]
+        return self._head(h.squeeze(1))
 
     def _feed(self, x: Tensor) -> Tensor:
         """Embedded tokens Tensor[B, n, W] -> output of the stack at those n positions."""
@@ -153,22 +172,27 @@ class Decoder:
 
 
 class _Layer:
-    """One block with its cache. Weights are looked up once, not at every step."""
+    """One block with its cache."""
 
-    def __init__(self, block: Block, batch: int, positions: int, encoder_kv: Tensor | None) -> None:
+    def __init__(
+        self,
+        block: Block,
+        weights: BlockWeights,
+        batch: int,
+        positions: int,
+        encoder_kv: Tensor | None,
+    ) -> None:
         attn = block.attn
         self.kind = attn.kind
         self.heads = attn.heads
         self.block_length = attn.block_length
         self.res_scale = block.res_scale
         self.recorder: _Recorder | None = None
-        self.ln_0, self.ln_1 = block.ln_0, block.ln_1
-        self.qkv_w, self.qkv_b = attn.c_attn.w.detach(), attn.c_attn.b.detach()
-        self.out_w, self.out_b = attn.c_proj.w.detach(), attn.c_proj.b.detach()
-        self.fc_w, self.fc_b = block.mlp.c_fc.w.detach(), block.mlp.c_fc.b.detach()
-        self.proj_w, self.proj_b = block.mlp.c_proj.w.detach(), block.mlp.c_proj.b.detach()
-        state = self.out_w.shape[0]
-        self.head_size = state // self.heads
+        self.weights = weights
+        self.ln_0, self.ln_1 = _norm(block.ln_0), _norm(block.ln_1)
+        w = attn.c_proj.w
+        state = w.shape[0]
+        self.state, self.head_size = state, state // self.heads
         self.prime_positions = min(attn.prime_positions, positions)
         if self.kind == LYRICS:
             if encoder_kv is None:
@@ -187,24 +211,22 @@ class _Layer:
             PRIME: ((), self.prime_positions),
         }[self.kind]
         shape = (*lead, 2, batch, self.heads, kept, self.head_size)
-        self.cache = torch.zeros(shape, dtype=self.qkv_w.dtype, device=self.qkv_w.device)
+        self.cache = torch.zeros(shape, dtype=w.dtype, device=w.device)
 
-    def __call__(self, x: Tensor, start: int) -> Tensor:
-        """Tensor[B, n, W], the positions from `start` on -> Tensor[B, n, W]."""
-        batch, n, width = x.shape
-        flat = x.reshape(batch * n, width)
-        qkv = torch.addmm(self.qkv_b, self.ln_0(flat), self.qkv_w)
+    def __call__(self, x: Tensor, start: int, n: int) -> Tensor:
+        """Tensor[B n, W], n positions from `start` on -> Tensor[B n, W]."""
+        weights = self.weights
         # [B n, S or 3 S] -> [B, n, 1 or 3, H, D] -> [1 or 3, B, H, n, D]
-        qkv = qkv.view(batch, n, -1, self.heads, self.head_size).permute(2, 0, 3, 1, 4)
-        mixed = self._attend(qkv[0], qkv[1:], start)
+        qkv = weights.qkv(self.ln_0(x))
+        qkv = qkv.view(-1, n, qkv.shape[1] // self.state, self.heads, self.head_size)
+        qkv = qkv.permute(2, 0, 3, 1, 4)
         # [B, H, n, D] -> [B n, S]
-        mixed = mixed.transpose(1, 2).reshape(batch * n, -1)
-        a = torch.addmm(self.out_b, mixed, self.out_w)
-        hidden = torch.addmm(self.fc_b, self.ln_1(flat + a), self.fc_w)
-        m = torch.addmm(self.proj_b, torch.sigmoid(1.702 * hidden).mul_(hidden), self.proj_w)
+        mixed = self._attend(qkv[0], qkv[1:], start).transpose(1, 2).reshape(-1, self.state)
+        a = weights.out(mixed)
+        m = weights.mlp_out(weights.mlp_in(self.ln_1(x + a)))
         if self.res_scale == 1.0:
-            return (flat + a).add_(m).view(batch, n, width)
-        return torch.add(flat, a + m, alpha=self.res_scale).view(batch, n, width)
+            return a.add_(x).add_(m)
+        return torch.add(x, a.add_(m), alpha=self.res_scale)
 
     def _attend(self, q: Tensor, kv: Tensor, start: int) -> Tensor:
         """q [B, H, n, D] and kv [2, B, H, n, D] (not for LYRICS) -> [B, H, n, D]."""
@@ -214,49 +236,58 @@ class _Layer:
                 self.recorder.keep(q, self.cache[0], start)
             return _softmax_mix(q, self.cache[0], self.cache[1])
         if self.kind == DENSE:
-            self.cache[:, :, :, start : start + n] = kv
-            k, v = self.cache[:, :, :, : start + n].unbind(0)
-            return _softmax_mix(q, k, v, _seen(n, start + n, start, q.device))
+            return self._attend_so_far(q, kv, start)
         if self.kind == PRIME:
             end = min(start + n, self.prime_positions)
             if start < end:
-                self.cache[:, :, :, start:end] = kv[:, :, :, : end - start]
-            k, v = self.cache[:, :, :, :end].unbind(0)
+                self.cache.narrow(3, start, end - start).copy_(kv.narrow(3, 0, end - start))
+            k, v = self.cache.narrow(3, 0, end).unbind(0)
             if self.recorder is not None:
                 self.recorder.keep(q, k, start)
             return _softmax_mix(q, k, v, _seen(n, end, start, q.device))
         # The others think in rows: one piece per row that these positions touch.
+        row, column = divmod(start, self.block_length)
+        if column + n <= self.block_length:
+            return self._attend_row(q, kv, row, column)
         pieces, at = [], 0
         while at < n:
             row, column = divmod(start + at, self.block_length)
             size = min(self.block_length - column, n - at)
-            piece = slice(at, at + size)
-            pieces.append(self._attend_row(q[:, :, piece], kv[:, :, :, piece], row, column))
+            piece = q.narrow(2, at, size), kv.narrow(3, at, size)
+            pieces.append(self._attend_row(*piece, row, column))
             at += size
-        return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=2)
+        return torch.cat(pieces, dim=2)
 
     def _attend_row(self, q: Tensor, kv: Tensor, row: int, column: int) -> Tensor:
         """As _attend, for positions of one row, from `column` on."""
         n = q.shape[2]
-        columns = slice(column, column + n)
         if self.kind == BLOCK:
-            self.cache[:, :, :, columns] = kv
-            k, v = self.cache[:, :, :, : column + n].unbind(0)
-            return _softmax_mix(q, k, v, _seen(n, column + n, column, q.device))
+            return self._attend_so_far(q, kv, column)
         if self.kind == PREVIOUS_BLOCK:
-            self.cache[row % 2, :, :, :, columns] = kv
+            self.cache[row % 2].narrow(3, column, n).copy_(kv)
             if row == 0:
                 return torch.zeros_like(q)
-            k, v = self.cache[1 - row % 2]
+            k, v = self.cache[1 - row % 2].unbind(0)
+            return _softmax_mix(q, k, v)
+        if n == 1:
+            cache = self.cache[column]
+            cache.narrow(3, row, 1).copy_(kv)
+            k, v = cache.narrow(3, 0, row + 1).unbind(0)
             return _softmax_mix(q, k, v)
         # COLUMN: [2, B, H, n, D] -> [n, 2, B, H, D]; each column sees its own rows so far
-        self.cache[columns, :, :, :, row] = kv.permute(3, 0, 1, 2, 4)
-        k, v = self.cache[columns, :, :, :, : row + 1].unbind(1)
-        if n == 1:
-            return _softmax_mix(q, k[0], v[0])
+        columns = self.cache.narrow(0, column, n)
+        columns.select(4, row).copy_(kv.permute(3, 0, 1, 2, 4))
+        k, v = columns.narrow(4, 0, row + 1).unbind(1)
         # [n, B, H, 1, D] on [n, B, H, row + 1, D] -> [B, H, n, D]
         out = _softmax_mix(q.permute(2, 0, 1, 3).unsqueeze(3), k, v)
         return out.squeeze(3).permute(1, 2, 0, 3)
+
+    def _attend_so_far(self, q: Tensor, kv: Tensor, start: int) -> Tensor:
+        """As _attend, where positions see all that are kept before them."""
+        n = q.shape[2]
+        self.cache.narrow(3, start, n).copy_(kv)
+        k, v = self.cache.narrow(3, 0, start + n).unbind(0)
+        return _softmax_mix(q, k, v, _seen(n, start + n, start, q.device))
 
 
 class _Recorder:
@@ -279,6 +310,19 @@ class _Recorder:
         tokens = min(known, self.n_tokens)
         weights = lyric_probabilities(q, k, seen)[..., :tokens]
         self.weights[:, :, start : start + n, :tokens] = weights
+
+
+def _norm(layer: LayerNorm) -> Product:
+    if layer.weight.dtype != torch.float32:
+        return layer
+    weight, bias = layer.weight.detach(), layer.bias.detach()
+    return partial(
+        torch.layer_norm,
+        normalized_shape=layer.normalized_shape,
+        weight=weight,
+        bias=bias,
+        eps=layer.eps,
+    )
 
 
 def _softmax_mix(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tensor:
@@ -305,12 +349,13 @@ def sample_window(
     chunk_size: int = 256,
     record_attention_layer: int | None = None,
     style: Tensor | None = None,
+    precision: Precision = "float32",
 ) -> Window:
     """Codes of one window, the first k of them given.
 
     y, codes_above, lyric_tokens, style: as for Prior.forward. prime: int64 Tensor[B, k], k from 0.
     sample_tokens: how many codes the window holds in the end, the given ones included; all
-    n_ctx of them by default.
+    n_ctx of them by default. precision: see weights.py.
 
     pick chooses ids from the whole vocabulary. Where lyrics share it a lyric token may come out: it
     is fed back as it is, and counts as code 0 in the result.
@@ -328,6 +373,7 @@ def sample_window(
         chunk_size=chunk_size,
         record_attention_layer=record_attention_layer,
         style=style,
+        precision=precision,
     )
     while True:
         try:
@@ -349,6 +395,7 @@ def window_steps(
     chunk_size: int = 256,
     record_attention_layer: int | None = None,
     style: Tensor | None = None,
+    precision: Precision = "float32",
 ) -> Generator[Tensor, None, Window]:
     """As `sample_window`, one code at a time: yields the codes so far, returns the window.
 
@@ -371,6 +418,7 @@ def window_steps(
         prior.conditioning(y, codes_above, style),
         prior.encoder_kv(tokens),
         record_layer=record_attention_layer,
+        precision=precision,
     )
     ids = prior.sequence(prime, tokens)
     last = None
