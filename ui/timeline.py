@@ -314,12 +314,19 @@ class TimelineView(QAbstractScrollArea):
 
     def _allowed(self, px_per_second: float) -> float:
         width = max(100, self._canvas.width() - self._header_px() - 4 * _LEFT_PX)
-        lowest = min(50.0, width / max(1.0, self._end_seconds()))
-        return min(HIGHEST_PX_PER_SECOND, max(lowest, px_per_second))
+        end = max(1.0, self._end_seconds())
+        lowest = min(50.0, width / end)
+        # A DAW's timeline may be years long, of which every place can be scrolled to.
+        highest = min(HIGHEST_PX_PER_SECOND, _WIDEST_PX / (2 * end))
+        return min(highest, max(lowest, px_per_second))
 
     def _scroll_to(self, start_seconds: float) -> None:
-        self._across.setValue(round(start_seconds * self._px_per_second))
+        self._scroll(start_seconds * self._px_per_second)
         self._canvas.update()
+
+    def _scroll(self, to_px: float) -> None:
+        """As far as there is something; a scroll bar takes no larger numbers than it has."""
+        self._across.setValue(round(min(max(0.0, to_px), self._across.maximum())))
 
     def _reveal(self, seconds: float) -> None:
         if not self._sees(self._axis().x_of(seconds)):
@@ -380,8 +387,7 @@ class TimelineView(QAbstractScrollArea):
         self._across.setPageStep(width)
         self._across.setSingleStep(max(1, width // 20))
         self._across.setRange(0, max(0, min(_WIDEST_PX, math.ceil(content) - width)))
-        wanted = seconds * self._px_per_second + self._header_px() + _LEFT_PX - x_px
-        self._across.setValue(round(wanted))
+        self._scroll(seconds * self._px_per_second + self._header_px() + _LEFT_PX - x_px)
         scrolled_px = self._tops[-1] - self._tops[self._pinned]
         room = self._canvas.height() - self._lanes_top() - self._tops[self._pinned]
         self._down.setPageStep(max(1, room))

@@ -77,6 +77,8 @@ from ui.transport_bar import TransportBar
 from ui.words import change_name, operation_name
 
 SEARCH_MILLISECONDS = 150
+PROGRESS_MILLISECONDS = 100
+"""An engine tells of every step; nobody reads more than that."""
 REST_MILLISECONDS = 300
 """After which a knob has come to rest."""
 NAME = "Jukebox Studio"
@@ -133,6 +135,10 @@ class MainWindow(QMainWindow):
         self._refreshing = QTimer(self)
         self._refreshing.setSingleShot(True)
         self._refreshing.timeout.connect(self._refresh)
+        self._reporting = QTimer(self)
+        self._reporting.setSingleShot(True)
+        self._reporting.setInterval(PROGRESS_MILLISECONDS)
+        self._reporting.timeout.connect(partial(self._mark, "progress"))
         self._searching = QTimer(self)
         self._searching.setSingleShot(True)
         self._searching.setInterval(SEARCH_MILLISECONDS)
@@ -671,9 +677,10 @@ class MainWindow(QMainWindow):
                 self._show_variants()
             elif "lanes" in changed:
                 self._show_lanes()
-            if "jobs" in changed:
+            if changed & {"jobs", "progress"}:
                 self._show_jobs()
-            self._show_undo()
+            if changed - {"progress"}:
+                self._show_undo()
         except JukeboxError as error:
             self._failed(str(error))
 
@@ -866,7 +873,8 @@ class MainWindow(QMainWindow):
         done = Done.after(now - begun, progress.seconds_left, before)
         self._progress[job_id] = done
         self.daw.tell_progress(job_id, done.share, done.seconds_left)
-        self._mark("jobs")
+        if not self._reporting.isActive():
+            self._reporting.start()
 
     def _show_jobs(self) -> None:
         assert self.project is not None

@@ -898,3 +898,31 @@ def test_colours_of_the_theme_mix_as_they_should() -> None:
     assert half.alpha() == pytest.approx(128, abs=1)
     assert half.red() == pytest.approx(128, abs=1)  # premultiplied
     assert math.isclose(half.green(), 0)
+
+
+@pytest.mark.parametrize("start_samples", [2**31, 2**40, 2**62])
+def test_a_clip_years_into_the_song_is_shown_and_played(
+    view: TimelineView, lanes: list[Lane], qtbot: QtBot, start_samples: int
+) -> None:
+    start = start_samples / 48_000
+    view.set_lanes([replace(lane, start_seconds=lane.start_seconds + start) for lane in lanes])
+    for show in (
+        view.zoom_to_fit,
+        lambda: view.zoom_to(start, start + 16.0),
+        lambda: view.zoom(1e6, start),
+        lambda: view.zoom(1e-9, start),
+        lambda: view.zoom_to(start, start + 16.0),
+    ):
+        show()
+        view.grab()
+    # A float, and a pixel, tell so much apart.
+    near = max(1.0, 1e-6 * start)
+    seen_start, seen_end = view.visible_seconds()
+    assert seen_start - near <= start <= seen_end + near
+    view.set_playing(True)
+    for seconds in (0.0, start, start + 1.0, 2e14):
+        view.set_playhead(seconds)
+        view.grab()
+    qtbot.keyClick(view, Qt.Key.Key_End)
+    qtbot.keyClick(view, Qt.Key.Key_Left)
+    view.grab()

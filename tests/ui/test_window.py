@@ -393,6 +393,32 @@ def test_the_queue_is_paused_reordered_and_cancelled_by_its_buttons(
     assert engine.told == ["pause"]
 
 
+def test_a_thousand_reports_of_progress_are_shown_once(
+    window: MainWindow,
+    engine: HandEngine,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    for _ in range(20):
+        press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: len(window.queue_panel.model.rows) == 20, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window._refreshing.isActive(), timeout=WAIT_MS)
+    shown: list[str] = []
+    for name in ("_show_jobs", "_show_undo", "_show_lanes", "_show_clips"):
+        act = getattr(window, name)
+        monkeypatch.setattr(window, name, lambda act=act, name=name: (shown.append(name), act()))
+    job_id = window.queue_panel.model.rows[0].id
+    for done in range(1_000):
+        window._progressed(job_id, Progress(1, done, 1_000, 20.0, (1_000 - done) / 20))
+    assert shown == []
+    qtbot.waitUntil(lambda: bool(shown), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window._refreshing.isActive(), timeout=WAIT_MS)
+    assert shown == ["_show_jobs"]
+    assert window.queue_panel.model.rows[0].seconds_left == pytest.approx(0.05)
+
+
 def test_a_project_that_is_open_elsewhere_is_refused_in_a_sentence(
     window: MainWindow, tmp_path: Path
 ) -> None:
