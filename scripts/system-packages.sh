@@ -30,7 +30,10 @@ libxcb-shape0:libxcb-shape.so.0
 libxkbcommon-x11-0:libxkbcommon-x11.so.0'
 programs='ableton-link-utils:LinkHut
 ardour:ardour
+at-spi2-core:/usr/libexec/at-spi-bus-launcher
 audacity:audacity
+dbus-daemon:dbus-daemon
+gir1.2-atspi-2.0:/usr/lib/*/girepository-1.0/Atspi-2.0.typelib
 imagemagick:import
 iproute2:ip
 jack-midi-clock:jack_midi_clock
@@ -40,6 +43,7 @@ liblo-tools:oscsend
 openbox:openbox
 pulseaudio:pulseaudio
 pulseaudio-utils:parec
+python3-gi:/usr/lib/python3/dist-packages/gi/__init__.py
 util-linux:unshare
 wmctrl:wmctrl
 x11-utils:xwininfo

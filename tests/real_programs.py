@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import subprocess
@@ -18,6 +19,12 @@ def needed(*programs: str, package: str) -> None:
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         cannot(f"{missing[0]} is not installed (Debian's package {package})")
+
+
+def needed_file(pattern: str, *, package: str) -> None:
+    """As `needed`, for something that is no program. pattern: an absolute path, `*` allowed."""
+    if not glob.glob(pattern):
+        cannot(f"there is no {pattern} (Debian's package {package})")
 
 
 def cannot(why: str) -> None:

@@ -34,7 +34,7 @@ from PyQt6.QtWidgets import (
 )
 
 from jukebox_studio.session_records import HIGHEST_RATING, Variant
-from ui.panel_controls import icon_button, panel_head
+from ui.panel_controls import icon_button, make_clearable, panel_head
 from ui.theme import GRID_PX, current_theme, icon, small_font
 
 NODE_ROLE = Qt.ItemDataRole.UserRole
@@ -286,7 +286,7 @@ class VariantHistory(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search names, notes, styles"))
         self.search.setAccessibleName(self.tr("Search variants"))
-        self.search.setClearButtonEnabled(True)
+        make_clearable(self.search)
         self.search.textChanged.connect(self.searched)
         box = QHBoxLayout()
         box.setContentsMargins(2 * GRID_PX, 0, 2 * GRID_PX, GRID_PX)

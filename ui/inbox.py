@@ -37,7 +37,7 @@ from PyQt6.QtWidgets import (
 
 from jukebox_studio.session_records import SessionClip
 from jukebox_studio.tempo_detection import TempoGuess
-from ui.panel_controls import icon_button, panel_head
+from ui.panel_controls import describe, icon_button, panel_head
 from ui.theme import GRID_PX, current_theme, icon, small_font
 from ui.words import tempo_guess_said
 
@@ -263,7 +263,7 @@ class ClipInbox(QWidget):
         self.tempo.valueChanged.connect(self._said)
         self.meter = QComboBox()
         self.meter.addItems(METERS)
-        self.meter.setAccessibleName(self.tr("Meter of the clip"))
+        describe(self.meter, self.tr("Meter of the clip"), self.tr("Meter of the clip"))
         self.meter.activated.connect(self._said)
         self.half = self._factor_button("÷2", self.tr("Half the tempo"), 0.5)
         self.twice = self._factor_button("×2", self.tr("Twice the tempo"), 2.0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from PyQt6 import sip
 from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -90,6 +92,10 @@ class MessageBar(QWidget):
         self._told_timer = QTimer(self)
         self._told_timer.setSingleShot(True)
         self._told_timer.timeout.connect(self._close_told)
+        self._spoken: tuple[QWidget, str, str] | None = None
+        self._spoken_timer = QTimer(self)
+        self._spoken_timer.setSingleShot(True)
+        self._spoken_timer.timeout.connect(self._end_speaking)
         self.setVisible(False)
 
     @property
@@ -113,6 +119,27 @@ class MessageBar(QWidget):
         if kind == "told":
             self._told_timer.start(TOLD_MILLISECONDS)
         self.setVisible(True)
+        self._speak(text)
+
+    def _speak(self, text: str) -> None:
+        """Have screen readers say it: they speak a new description of what has the focus.
+
+        Qt has announcements for this (6.8), but PyQt6 has no QAccessible.
+        """
+        self._end_speaking()
+        focused = QApplication.focusWidget()
+        if focused is not None:
+            self._spoken = focused, text, focused.accessibleDescription()
+            focused.setAccessibleDescription(text)
+            self._spoken_timer.start(TOLD_MILLISECONDS)
+
+    def _end_speaking(self) -> None:
+        spoken, self._spoken = self._spoken, None
+        if spoken is None:
+            return
+        widget, text, before = spoken
+        if not sip.isdeleted(widget) and widget.accessibleDescription() == text:
+            widget.setAccessibleDescription(before)
 
     def _close_told(self) -> None:
         for message in self.messages:

@@ -10,7 +10,7 @@ from PyQt6.QtGui import QKeyEvent, QMouseEvent
 from PyQt6.QtWidgets import QAbstractItemView, QLineEdit, QListView, QWidget
 
 from ui.draft import shown_name
-from ui.panel_controls import column, describe, icon_button, row
+from ui.panel_controls import column, describe, icon_button, make_clearable, row
 from ui.theme import GRID_PX, icon
 
 NAME_ROLE = Qt.ItemDataRole.UserRole
@@ -135,7 +135,7 @@ class NamePicker(QWidget):
         self.model = NamesModel()
         self.field = QLineEdit()
         self.field.setPlaceholderText(placeholder)
-        self.field.setClearButtonEnabled(True)
+        make_clearable(self.field)
         describe(
             self.field,
             placeholder,

@@ -22,6 +22,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from ui.panel_controls import make_clearable
 from ui.theme import GRID_PX
 
 _CONTEXT = "Shortcuts"
@@ -161,7 +162,7 @@ class KeysPage(QDialog):
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search what it does, or a key"))
         self.search.setAccessibleName(self.tr("Search keys"))
-        self.search.setClearButtonEnabled(True)
+        make_clearable(self.search)
         self.search.textChanged.connect(self._filter)
         column.addWidget(self.search)
         self.list = QTreeWidget()

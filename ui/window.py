@@ -62,6 +62,7 @@ from ui.inbox import ClipInbox, dropped_paths
 from ui.messages import MessageBar
 from ui.models_page import ModelsPage
 from ui.outbox import Outbox
+from ui.panel_controls import describe
 from ui.player import Player
 from ui.preset_menu import PresetShelf
 from ui.project import AUDIO_SUFFIXES, DawTempo, Project
@@ -252,7 +253,7 @@ class MainWindow(QMainWindow):
             (self.tr("Snap to bars"), Snap.BAR),
         ):
             self.snap.addItem(text, snap.value)
-        self.snap.setAccessibleName(self.tr("Snap"))
+        describe(self.snap, self.tr("Snap"), self.tr("What the ends of a selection snap to"))
         self.snap.setCurrentIndex(max(0, self.snap.findData(self.store.settings.snap)))
         self.snap.activated.connect(self._snap_chosen)
         self.pre_roll = QComboBox()
@@ -264,7 +265,7 @@ class MainWindow(QMainWindow):
             else:
                 text = self.tr("Pre-roll %n bars", "", bars)
             self.pre_roll.addItem(text, bars)
-        self.pre_roll.setAccessibleName(self.tr("Pre-roll"))
+        describe(self.pre_roll, self.tr("Pre-roll"), self.tr("What is played before a selection"))
         self.pre_roll.activated.connect(lambda: self._show_pre_roll())
         line.addWidget(self.snap)
         line.addWidget(self.pre_roll)

@@ -13,14 +13,11 @@ from typing import Any
 
 import pytest
 from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PyQt6.QtGui import QAction, QDropEvent, QGuiApplication
+from PyQt6.QtGui import QDropEvent, QGuiApplication
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import (
     QAbstractButton,
-    QAbstractSpinBox,
-    QComboBox,
     QLabel,
-    QLineEdit,
 )
 from pytestqt.qtbot import QtBot
 from ui_parts import (
@@ -558,24 +555,6 @@ def test_theme_tour_settings_and_keys(window: MainWindow, tmp_path: Path, qtbot:
     assert window.shortcuts.keys["generate"] == "Ctrl+J"
     assert window.store.settings.keys == {"generate": "Ctrl+J"}
     keys.reject()
-
-
-def test_every_control_has_a_name_for_those_who_do_not_see_it(
-    window: MainWindow, tmp_path: Path, qtbot: QtBot
-) -> None:
-    add_clip(window, tmp_path, qtbot)
-    nameless = []
-    for kind in (QAbstractButton, QComboBox, QLineEdit, QAbstractSpinBox):
-        for widget in window.findChildren(kind):
-            inner = isinstance(widget.parent(), QAbstractSpinBox | QComboBox)
-            if inner or not widget.isVisible() or widget.objectName().startswith("qt_"):
-                continue
-            text = widget.text() if isinstance(widget, QAbstractButton) else ""
-            buddy = any(label.buddy() is widget for label in window.findChildren(QLabel))
-            if not (widget.accessibleName() or text or buddy or widget.toolTip()):
-                nameless.append(widget)
-    assert nameless == []
-    assert all(isinstance(a, QAction) and a.text() for a in window.actions())
 
 
 def test_diagnostics_hold_versions_and_the_log(window: MainWindow, tmp_path: Path) -> None:

@@ -126,6 +126,13 @@ oder eine Region aus der DAW senden.</translation>
     </message>
 </context>
 <context>
+    <name>Controls</name>
+    <message>
+        <source>Empty this field</source>
+        <translation>Dieses Feld leeren</translation>
+    </message>
+</context>
+<context>
     <name>DawLink</name>
     <message>
         <source>Ableton Link cannot be used: {error}</source>
@@ -532,6 +539,10 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Raster</translation>
     </message>
     <message>
+        <source>What the ends of a selection snap to</source>
+        <translation>Woran die Enden einer Auswahl einrasten</translation>
+    </message>
+    <message>
         <source>No pre-roll</source>
         <translation>Kein Vorlauf</translation>
     </message>
@@ -549,6 +560,10 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>Pre-roll</source>
         <translation>Vorlauf</translation>
+    </message>
+    <message>
+        <source>What is played before a selection</source>
+        <translation>Was vor einer Auswahl gespielt wird</translation>
     </message>
     <message>
         <source>&amp;Project</source>
@@ -1163,6 +1178,10 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Es liegt in {path}</translation>
     </message>
     <message>
+        <source>It is written now, and can be dragged at once.</source>
+        <translation>Sie ist nun geschrieben und kann sofort gezogen werden.</translation>
+    </message>
+    <message>
         <source>{n} files</source>
         <translation>{n} Dateien</translation>
     </message>
@@ -1437,6 +1456,10 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>Pause the queue</source>
         <translation>Warteschlange anhalten</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>Alle</translation>
     </message>
     <message>
         <source>Queue of renders</source>
