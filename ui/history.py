@@ -336,6 +336,7 @@ class VariantHistory(QWidget):
         for n in range(1, HIGHEST_RATING + 1):
             star = QToolButton()
             star.setAutoRaise(True)
+            star.setProperty("tight", True)
             star.setIcon(icon("star"))
             star.setAccessibleName(self.tr("{n} of 5 stars").format(n=n))
             star.setToolTip(self.tr("Rate with {n} of 5 stars (Alt+{n})").format(n=n))
@@ -356,6 +357,7 @@ class VariantHistory(QWidget):
 
     def add_button(self, button: QToolButton) -> None:
         """Beside the stars."""
+        button.setProperty("tight", True)
         self.buttons.addWidget(button)
 
     def set_variants(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QRegularExpression, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QRegularExpression, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QRegularExpressionValidator
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
@@ -539,6 +539,13 @@ class RequestPanel(QWidget):
         self._body.setMinimumWidth(77 * GRID_PX)
         self.setFocusProxy(self.operation_buttons["continue"])
         QWidget.setTabOrder(self.operation_buttons["vary"], self.presets)
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the widest line beside the scroll bar; a scroll area tells nobody of it."""
+        bar = self.scroll_area.verticalScrollBar()
+        body = max(self._body.minimumWidth(), self._body.minimumSizeHint().width())
+        width = body + (bar.sizeHint().width() if bar else 0)
+        return super().minimumSizeHint().expandedTo(QSize(width, 0))
 
     def _make_folds(self) -> QWidget:
         guidance = QWidget()

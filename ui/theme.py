@@ -344,6 +344,7 @@ def palette_of(theme: Theme) -> QPalette:
 
 
 # Properties that widgets may set to look otherwise: `primary` on the one button a page is about,
+# `tight` on tool buttons in a long row,
 # `role` = "title", "dim", "error" or "warning" on labels.
 _SHEET = Template("""
 QMainWindow, QDialog { background: $window; }
@@ -362,6 +363,7 @@ QPushButton, QToolButton, QComboBox {
     background: $raised; border: 1px solid $line; border-radius: 4px; padding: 4px 12px;
 }
 QToolButton { padding: 4px; }
+QToolButton[tight="true"] { padding: 2px; }
 QToolButton[autoRaise="true"] { background: transparent; border-color: transparent; }
 QPushButton:hover, QToolButton:hover, QComboBox:hover { border-color: $line_strong; }
 QPushButton:pressed, QToolButton:pressed { background: $line; }
@@ -395,7 +397,7 @@ QCheckBox::indicator {
 }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
 
-QAbstractItemView { background: $panel; border: 1px solid transparent; }
+QAbstractItemView { background: $panel; border: 1px solid transparent; outline: none; }
 QAbstractItemView::item { padding: 4px; }
 QAbstractItemView::item:hover { background: $raised; }
 QAbstractItemView::item:selected { background: $accent_strong; color: $accent_text; }
@@ -422,6 +424,7 @@ QTabWidget::pane { border: none; border-top: 1px solid $line; }
 QDockWidget::title { background: $panel; padding: 8px; }
 QGroupBox { border: none; margin-top: 20px; font-weight: 600; }
 QGroupBox::title { subcontrol-origin: margin; left: 0; padding: 0; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QStatusBar { background: $window; color: $text_dim; }
 QStatusBar::item { border: none; }
 QSplitter::handle { background: $window; }

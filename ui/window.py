@@ -31,7 +31,6 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMainWindow,
     QMenu,
@@ -62,7 +61,7 @@ from ui.inbox import ClipInbox, dropped_paths
 from ui.messages import MessageBar
 from ui.models_page import ModelsPage
 from ui.outbox import Outbox
-from ui.panel_controls import describe
+from ui.panel_controls import ElidedLabel, describe
 from ui.player import Player
 from ui.preset_menu import PresetShelf
 from ui.project import AUDIO_SUFFIXES, DawTempo, Project
@@ -217,7 +216,6 @@ class MainWindow(QMainWindow):
         for place, stretch in enumerate((0, 1, 0)):
             self.columns.setStretchFactor(place, stretch)
             self.columns.setCollapsible(place, False)
-        self.left.setMinimumWidth(200)
         self.columns.setSizes([LEFT_PX, 1280 - LEFT_PX - RIGHT_PX, RIGHT_PX])
 
         whole = QWidget()
@@ -242,7 +240,7 @@ class MainWindow(QMainWindow):
         self.redo_button = self._command_button("redo", "redo")
         line.addWidget(self.undo_button)
         line.addWidget(self.redo_button)
-        self.working_on = QLabel()
+        self.working_on = ElidedLabel()
         self.working_on.setProperty("role", "dim")
         self.working_on.setContentsMargins(2 * GRID_PX, 0, 0, 0)
         line.addWidget(self.working_on, 1)

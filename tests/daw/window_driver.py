@@ -144,8 +144,8 @@ def desk_with_ardour(
         running.import_file(beat, region[0], 0, region[1])
         ours = hand.window("— Jukebox Studio")
         ardours = hand.window("song - Ardour")
-        for window, frame in zip((ardours, ours), frames, strict=True):
-            hand.place(window, *frame)
+        for shown, frame in zip((ardours, ours), frames, strict=True):
+            hand.place(shown, *frame)
         project = home.folder / "Documents" / "Jukebox Studio Projects" / "My first song"
         log = home.folder / ".local" / "state" / "jukebox-studio" / "log" / "window.log"
         yield Desk(hand, running, ardours, ours, recorder, project, exports, log)
