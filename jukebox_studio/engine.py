@@ -428,6 +428,7 @@ class _Render:
                 temperature=shape.temperature,
                 top_k=shape.top_k,
                 top_p=shape.top_p,
+                precision=self.request.precision,
                 most_rows=max(1, most_rows // conditions),
             ),
             self.told.labels(level, rows),

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from jukebox_studio.clip import Clip
 from jukebox_studio.edges import checked
 from jukebox_studio.errors import JukeboxError
+from jukebox_studio.model.config import Precision
 from jukebox_studio.style import Style
 
 MOST_VARIANTS = 64
@@ -241,6 +242,8 @@ class Request:
     to_grid: bool = False
     """Whether a result whose onsets lie off the beat is stretched onto it."""
     file_format: FileFormat = "wav"
+    precision: Precision = "float32"
+    """int8 is faster and draws a little otherwise."""
     date: datetime | None = None
     """When it was asked for; it goes into the file."""
 

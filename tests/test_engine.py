@@ -284,6 +284,15 @@ def test_another_seed_is_other_music(studio: Studio, make_clip: MakeClip) -> Non
     assert not same_codes(one, other)
 
 
+def test_int8_is_drawn_alike_each_time_and_told(studio: Studio, make_clip: MakeClip) -> None:
+    exact = Request(make_clip(), Restyle(0.0), sampling=Sampling(4.0), variants=1)
+    coarse = replace(exact, precision="int8")
+    one, again, other = (studio.render(request).codes[0] for request in (coarse, coarse, exact))
+    assert same_codes(one, again)
+    assert not same_codes(one, other)
+    assert one.made.request["precision"] == "int8"
+
+
 def test_a_style_that_weighs_nothing_changes_no_number(studio: Studio, make_clip: MakeClip) -> None:
     def codes(artists: str) -> torch.Tensor:
         style = Style.of(artists, "hum")

@@ -61,7 +61,7 @@ def test_everything_that_can_be_said_is_asked_for(tmp_path: Path, clip: Path) ->
         *("--lyrics", "la la", "--style-guidance", "1.5", "--lyric-guidance", "2"),
         *("--variants", "2", "--first-variant", "3", "--seed", "18446744073709551615"),
         *("--temperature", "0.9,0:0.95", "--top-k", "0,0:100", "--top-p", "0", "--preview"),
-        *("--width", "0.5", "--to-grid", "--format", "flac"),
+        *("--width", "0.5", "--to-grid", "--format", "flac", "--precision", "int8"),
     )
     assert request.operation == Continue(2.0, "bars")
     made = request.clip
@@ -80,7 +80,7 @@ def test_everything_that_can_be_said_is_asked_for(tmp_path: Path, clip: Path) ->
     assert request.sampling == Sampling(0.9)
     assert request.sampling_by_level == {0: Sampling(0.95, top_k=100)}
     assert (request.preview_only, request.width, request.to_grid) == (True, 0.5, True)
-    assert request.file_format == "flac"
+    assert (request.file_format, request.precision) == ("flac", "int8")
     assert request.date is not None
 
 

@@ -64,6 +64,7 @@ REQUEST = Request(
     width=0.5,
     to_grid=True,
     file_format="flac",
+    precision="int8",
     date=datetime(2026, 11, 22, 21, 5, tzinfo=UTC),
 )
 

@@ -26,13 +26,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from jukebox_studio.model.config import BLOCK, COLUMN, DENSE, LYRICS, PREVIOUS_BLOCK, PRIME
+from jukebox_studio.model.config import (
+    BLOCK,
+    COLUMN,
+    DENSE,
+    LYRICS,
+    PREVIOUS_BLOCK,
+    PRIME,
+    Precision,
+)
 from jukebox_studio.model.prior import Conditioning, Prior
 from jukebox_studio.model.transformer import Block, LayerNorm, Transformer, lyric_probabilities
 from jukebox_studio.sampling.guidance import Pick
 from jukebox_studio.sampling.weights import (
     BlockWeights,
-    Precision,
     Product,
     head_weights,
     stack_weights,

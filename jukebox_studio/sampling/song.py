@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from jukebox_studio.model.config import Precision
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.sampling.conditions import (
@@ -81,6 +82,7 @@ class LevelSettings:
     """Codes in one pass of priming: more is faster and takes more memory."""
     most_rows: int = 16
     """Rows of the batch sampled at a time."""
+    precision: Precision = "float32"
 
 
 def drawn(
@@ -250,6 +252,7 @@ def sample_windows(
                 sample_tokens=window.length,
                 chunk_size=settings.chunk_size,
                 style=every([c.style for c in conditions]),
+                precision=settings.precision,
             )
             there = window.primed
             while True:

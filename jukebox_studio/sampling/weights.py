@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -27,11 +27,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jukebox_studio.errors import JukeboxError
+from jukebox_studio.model.config import Precision
 from jukebox_studio.model.prior import Autoregressive
 from jukebox_studio.model.transformer import MLP, Block, Conv1D, Transformer, quick_gelu
-
-Precision = Literal["float32", "int8"]
-"""float32 stands for whatever dtype the model was loaded in."""
 
 Product = Callable[[Tensor], Tensor]
 """Tensor[M, K] -> Tensor[M, N]"""
@@ -56,6 +54,7 @@ class BlockWeights:
 def stack_weights(transformer: Transformer, precision: Precision) -> list[BlockWeights]:
     """The weights of each block. Packed at the first call, and again where they have changed.
 
+    precision: float32 stands for whatever dtype the model was loaded in.
     JukeboxError where int8 is not to be had.
     """
 
