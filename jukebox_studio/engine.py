@@ -517,7 +517,7 @@ class _Render:
         if words is None or not words.text:
             return None
         plan, rate = self.canvas.plan, self.canvas.rate_hz
-        expected = words.sung_at_samples
+        expected = words.sung_at_samples[words.first : words.end]
         lyrics = config.lyrics
         heard = False
         if lyrics is not None and lyrics.alignment_layer is not None:
@@ -532,9 +532,13 @@ class _Render:
                 except StopIteration as finished:
                     table = finished.value[0]
                     break
-            expected = sung_at(table, words.sung_at_samples, config.hop_samples)
+            # Only where they can be sung: attention wanders into what was there before.
+            hop = config.hop_samples
+            begin, end = int(words.begin_samples // hop), math.ceil(words.end_samples / hop)
+            heard_here = table[begin:end, words.first : words.end]
+            expected = begin * hop + sung_at(heard_here, expected - begin * hop, hop)
             heard = True
-        seconds = (expected[words.first : words.end] - float(plan.result_at)) / rate
+        seconds = np.maximum(expected - float(plan.result_at), 0.0) / rate
         return {
             "text": words.text[words.first : words.end],
             "sung_at_seconds": [round(float(s), 3) for s in seconds],

@@ -43,6 +43,9 @@ class SungWords:
     first: int
     """The characters from `first` to `end` are those that were asked for."""
     end: int
+    begin_samples: float
+    """They are sung from here to `end_samples`, on the canvas."""
+    end_samples: float
 
 
 @dataclass
@@ -211,7 +214,8 @@ class Told:
             text += part
             times += list(a + (b - a) * np.arange(len(part)) / max(1, len(part)))
             spans.append((first, len(text)))
-        return SungWords(text, np.maximum.accumulate(np.array([0.0, *times]))[1:], *spans[1])
+        even = np.maximum.accumulate(np.array([0.0, *times]))[1:]
+        return SungWords(text, even, *spans[1], begin, end)
 
 
 def style_vector(prior: Prior, tables: LabelTables, point: StylePoint) -> Tensor:

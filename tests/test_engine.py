@@ -236,6 +236,8 @@ def test_the_description_says_how_a_result_was_made(studio: Studio, make_clip: M
     assert (words["text"], words["heard"]) == ("la", True)
     assert len(words["sung_at_seconds"]) == 2
     assert words["sung_at_seconds"] == sorted(words["sung_at_seconds"])
+    # In what was made, not in the clip before it.
+    assert 0 <= words["sung_at_seconds"][0] <= words["sung_at_seconds"][1] < 0.06
 
 
 def test_a_second_render_keeps_the_first(studio: Studio, make_clip: MakeClip) -> None:

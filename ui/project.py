@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -719,13 +719,7 @@ class Project(QObject):
         if path not in self._words:
             self._words[path] = ()
             self._wanted_words.add(path)
-        length = variant.length_samples / variant.rate_hz
-        words = self._words[path]
-        ends = [*(start for _, start in words), length][1 : len(words) + 1]
-        return tuple(
-            (word, start, max(start, min(end, start + LONGEST_WORD_SECONDS)))
-            for (word, start), end in zip(words, ends, strict=True)
-        )
+        return sung_words(self._words[path], variant.length_samples / variant.rate_hz)
 
     # Out of the project
 
@@ -866,6 +860,24 @@ def words_in_time(told: dict[str, Any]) -> Iterator[tuple[str, float]]:
         return
     for found in re.finditer(r"\S+", text):
         yield found[0], float(times[found.start()])
+
+
+def sung_words(
+    words: Iterable[tuple[str, float]], length_seconds: float
+) -> tuple[tuple[str, float, float], ...]:
+    """Word, begin and end of those that lie in a result. Where several begin at once, since a model
+    hears no finer than a code, they share the time until the next."""
+    groups = [
+        (start, [word for word, _ in group])
+        for start, group in groupby(words, key=lambda word: word[1])
+        if 0 <= start < length_seconds
+    ]
+    ends = [*(start for start, _ in groups[1:]), length_seconds]
+    sung = []
+    for (start, group), end in zip(groups, ends, strict=False):
+        each = min((end - start) / len(group), LONGEST_WORD_SECONDS)
+        sung += [(word, start + n * each, start + (n + 1) * each) for n, word in enumerate(group)]
+    return tuple(sung)
 
 
 def rendered_again(

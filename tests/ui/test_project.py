@@ -20,7 +20,15 @@ from jukebox_studio.request import Continue, Request
 from jukebox_studio.session import Session
 from jukebox_studio.session_records import SessionClip
 from jukebox_studio.style import Style
-from ui.project import Project, blend_said, look_at, round_tempo, words_in_time
+from ui.project import (
+    LONGEST_WORD_SECONDS,
+    Project,
+    blend_said,
+    look_at,
+    round_tempo,
+    sung_words,
+    words_in_time,
+)
 from ui.shared import SOURCE_LANE
 
 WAIT_MS = 20_000
@@ -291,6 +299,16 @@ def test_a_variant_is_the_clip_of_the_next_request(
     assert project.session.variants() == []
     project.undo()
     assert [v.id for v in project.session.variants()] == [variant.id, branch.id]
+
+
+def test_words_are_sung_where_the_result_is() -> None:
+    told = [("before", -3.0), ("the", 0.5), ("river", 0.5), ("runs", 1.5), ("out", 9.0)]
+    assert sung_words(told, 4.0) == (
+        ("the", 0.5, 1.0),
+        ("river", 1.0, 1.5),
+        ("runs", 1.5, 1.5 + LONGEST_WORD_SECONDS),
+    )
+    assert sung_words([], 4.0) == ()
 
 
 def test_words_come_from_the_times_of_their_letters() -> None:
