@@ -4,7 +4,8 @@ python benchmarks/window_pictures.py docs/images              # renders with the
 python benchmarks/window_pictures.py docs/images --project F  # of a project that is there; a copy
 
 Everything in them is real: the demo clip, and what the installed starter makes of it. Each size and
-scale is taken in a process of its own, since Qt reads the scale when it starts.
+scale is taken in a process of its own, since Qt reads the scale when it starts. pngquant makes the
+files small where it is installed.
 """
 
 from __future__ import annotations
@@ -25,8 +26,12 @@ LOOKS = {
     "dark": (1280, 800, 1, "dark"),
     "light": (1280, 800, 1, "light"),
     "large-dark": (2560, 1440, 1, "dark"),
-    "scaled-light": (1280, 720, 2, "light"),
+    "large-light": (2560, 1440, 1, "light"),
+    "scaled-dark": (1280, 720, 2, "dark"),
 }
+IN_ALL_LOOKS = ("continue", "long-names", "empty", "bad-input")
+"""The other pictures are taken of the first look alone."""
+LONG_NAME = "Take 14, the slow one with the broken tambourine, after the rain, second chorus"
 
 
 def main() -> None:
@@ -49,6 +54,9 @@ def main() -> None:
                 environment["QT_SCALE_FACTOR"] = str(scale)
             command = [sys.executable, __file__, str(told.out), "--look", look]
             subprocess.run([*command, "--project", str(project)], env=environment, check=True)
+    if pngquant := shutil.which("pngquant"):
+        pictures = [str(path) for look in LOOKS for path in told.out.glob(f"*-{look}.png")]
+        subprocess.run([pngquant, "--force", "--ext", ".png", "--strip", *pictures], check=True)
 
 
 def take(out: Path, look: str, project: Path) -> None:
@@ -82,17 +90,22 @@ def take(out: Path, look: str, project: Path) -> None:
         end = time.monotonic() + seconds
         wait(lambda: time.monotonic() > end)
 
-    def picture(name: str, widget: QWidget | None = None) -> None:
-        window.messages.clear()
+    def picture(name: str, widget: QWidget | None = None, *, quiet: bool = True) -> None:
+        if look != next(iter(LOOKS)) and name not in IN_ALL_LOOKS:
+            return
+        if quiet:
+            window.messages.clear()
         settle()
         (widget or window).grab().save(str(out / f"{name}-{look}.png"))
 
+    window.new_project(home / "An empty song")
+    wait(lambda: window.project is not None and window.model is not None)
+    picture("empty")
     if is_project(project):
         window.open_project(project)
     else:
         window.new_project(project)
-        settle(0.2)
-        picture("empty")
+        wait(lambda: "first" in window.windowTitle())
         assert window.project is not None
         window.project.add_file(demo_clip())
     wait(lambda: window.clip_id is not None and window.model is not None)
@@ -108,6 +121,16 @@ def take(out: Path, look: str, project: Path) -> None:
     window.hear(window.timeline.lanes()[2].id)
     picture("continue")
 
+    project_of_clip, clip_id = window.project, window.clip_id
+    assert project_of_clip is not None
+    assert clip_id is not None
+    project_of_clip.rename_clip(clip_id, LONG_NAME)
+    project_of_clip.rename(1, LONG_NAME)
+    project_of_clip.note(3, LONG_NAME)
+    picture("long-names")
+    for _ in range(3):
+        project_of_clip.undo()
+
     pad = window.request_panel.style_pad
     window.request_panel.operation_buttons["restyle"].click()
     names = window.model.artists if window.model else ()
@@ -117,7 +140,12 @@ def take(out: Path, look: str, project: Path) -> None:
     window.request_panel.operation_buttons["relyric"].click()
     window.timeline.set_selection(2.0, 6.0)
     window.timeline.selection_changed.emit(2.0, 6.0)
+    lyrics = window.request_panel.lyrics
+    lyrics.old.setPlainText("Steam and iron all night long\nhammers sing a working song")
+    lyrics.new.setPlainText("Rain is falling on the town\nslow machines are winding down")
     picture("re-sing")
+    window.timeline.set_selection(0.0, 0.0)
+    window.timeline.selection_changed.emit(0.0, 0.0)
     window.request_panel.operation_buttons["continue"].click()
 
     window.show_tour()
@@ -137,8 +165,7 @@ def take(out: Path, look: str, project: Path) -> None:
     window.keys_page.close()
     window.add_files([project / "not there.wav", project])
     wait(lambda: len(window.messages.messages) > 1)
-    settle()
-    window.grab().save(str(out / f"bad-input-{look}.png"))
+    picture("bad-input", quiet=False)
     window.close()
     shutil.rmtree(home, ignore_errors=True)
 
