@@ -15,7 +15,7 @@ from jukebox_studio.clip import Clip
 from jukebox_studio.codes_file import SavedCodes, read_codes
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.loaded import Models, bundle_sha256
-from jukebox_studio.model.vqvae import VQVAE
+from jukebox_studio.model.vqvae import VQVAE, Pieces
 from jukebox_studio.operations import Plan, Source, plan
 from jukebox_studio.request import Continue, Request
 from jukebox_studio.tempo import nearest
@@ -60,6 +60,8 @@ class Canvas:
         self._codes: dict[int, Tensor] = {}
         self._mono: Samples | None = None
         self._read = dict[tuple[int, int], Samples]()
+        self.pieces: Pieces = {}
+        """What was decoded, so that the clip's end is decoded once for all variants."""
 
     def _check_codes(self, saved: SavedCodes) -> None:
         """JukeboxError where the codes are not all that the request needs of its clip."""

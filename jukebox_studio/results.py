@@ -16,7 +16,7 @@ from jukebox_studio import audio, grid, seam, stereo
 from jukebox_studio.canvas import Canvas, check_same_model
 from jukebox_studio.codes_file import SavedCodes
 from jukebox_studio.loaded import Models
-from jukebox_studio.model.vqvae import VQVAE
+from jukebox_studio.model.vqvae import VQVAE, Pieces
 from jukebox_studio.operations import result_position
 from jukebox_studio.request import (
     Continue,
@@ -117,7 +117,7 @@ class _Voice:
         wanted = math.floor(at - Fraction(before * model_rate, rate)) - margin
         first = _shared_start(at, max(0, wanted), model_rate, rate)
         last = math.ceil(at + Fraction(after * model_rate, rate)) + margin
-        decoded = decode_stretch(vqvae, codes, self.level, first, last)
+        decoded = decode_stretch(vqvae, codes, self.level, first, last, self.canvas.pieces)
         made = audio.resample(decoded, model_rate, rate)
         begin = nearest((at - first) * rate / model_rate) - before
         if begin < 0:  # the canvas begins in the midst of what is asked for
@@ -153,16 +153,21 @@ def _shared_start(at: Fraction, latest: int, model_rate: int, rate: int) -> int:
 
 @torch.no_grad()
 def decode_stretch(
-    vqvae: VQVAE, codes: Tensor, level: int, start_samples: int, end_samples: int
+    vqvae: VQVAE,
+    codes: Tensor,
+    level: int,
+    start_samples: int,
+    end_samples: int,
+    kept: Pieces | None = None,
 ) -> Samples:
     """Audio [end - start] of codes int64 Tensor[T], as if all of them were decoded.
 
-    Less where the codes end before.
+    Less where the codes end before. kept: see `VQVAE.decode_chunked`.
     """
     hop, halo = vqvae.config.hop_samples(level), vqvae.config.decoder_halo_codes(level)
     first = max(0, start_samples // hop - halo)
     last = min(len(codes), -(-end_samples // hop) + halo)
-    decoded = vqvae.decode_chunked(codes[None, first:last], level)[0, :, 0].numpy()
+    decoded = vqvae.decode_chunked(codes[None, first:last], level, kept=kept)[0, :, 0].numpy()
     return decoded[start_samples - first * hop : end_samples - first * hop]
 
 

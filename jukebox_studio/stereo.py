@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 Samples = NDArray[np.float32]
 _Floats = NDArray[np.float64]
@@ -81,7 +82,10 @@ def side_to_mid_db(
     never wider than that: a sound that is all side would vanish when summed.
     """
     left, right = stereo[:, 0].astype(np.float64), stereo[:, 1].astype(np.float64)
-    return np.minimum(_ratios_db((left - right) / 2, (left + right) / 2, rate_hz, edges_hz), 0.0)
+    sides, middles = (
+        _band_powers(s, rate_hz, edges_hz) for s in ((left - right) / 2, (left + right) / 2)
+    )
+    return np.minimum(_ratios_db(sides, middles), 0.0)
 
 
 def shaped_side(
@@ -103,9 +107,17 @@ def shaped_side(
     wanted = np.minimum(wanted_db, 0.0)
     gains_db = np.zeros(len(edges_hz) + 1)
     shaped = side
+    mid_powers = [_band_powers(mid[part], rate_hz, edges_hz) for part in (at, slice(None))]
+
+    def ratios_db() -> list[_Floats]:
+        """Over the samples `at`, and over all."""
+        return [
+            _ratios_db(_band_powers(shaped[part], rate_hz, edges_hz), mid_power)
+            for part, mid_power in zip((at, slice(None)), mid_powers, strict=True)
+        ]
+
     for _ in range(_ROUNDS):
-        found = _ratios_db(shaped[at], mid[at], rate_hz, edges_hz)
-        overall = _ratios_db(shaped, mid, rate_hz, edges_hz)
+        found, overall = ratios_db()
         # -inf - -inf, an empty band that is to be empty, is a NaN that stands for no change.
         with np.errstate(invalid="ignore"):
             change = np.minimum(wanted - found, -overall)
@@ -114,21 +126,12 @@ def shaped_side(
         gains_db = np.minimum(gains_db + change, _MOST_BAND_GAIN_DB)
         shaped = _equalised(side, gains_db, rate_hz, edges_hz)
     # What the rounds left over.
-    excess = max(
-        float(np.max(_ratios_db(shaped[part], mid[part], rate_hz, edges_hz), initial=0.0))
-        for part in (at, slice(None))
-    )
+    excess = max(float(np.max(ratios, initial=0.0)) for ratios in ratios_db())
     return shaped if excess <= 0 else (shaped * 10 ** (-excess / 20)).astype(np.float32)
 
 
-def _ratios_db(
-    side: NDArray[np.floating],
-    mid: NDArray[np.floating],
-    rate_hz: int,
-    edges_hz: Sequence[float],
-) -> _Floats:
+def _ratios_db(side_power: _Floats, mid_power: _Floats) -> _Floats:
     """Power of side over mid per band, in dB; -inf where the side is empty beside all the sound."""
-    side_power, mid_power = (_band_powers(s, rate_hz, edges_hz) for s in (side, mid))
     empty = (side_power + mid_power).sum() * 10 ** (_EMPTY_DB / 10)
     ratios = np.full(len(side_power), -math.inf)
     heard = side_power > empty
@@ -141,11 +144,14 @@ def _band_powers(samples: NDArray[np.floating], rate_hz: int, edges_hz: Sequence
     if not len(samples):
         return np.zeros(len(edges_hz) + 1)
     window = np.hanning(len(samples) + 2)[1:-1]  # else a loud bass leaks into every band
-    power = np.abs(np.fft.rfft(samples * window)) ** 2
-    hz = np.fft.rfftfreq(len(samples), 1 / rate_hz)
-    band = np.searchsorted(edges_hz, hz, side="right")
-    powers = np.bincount(band, weights=power, minlength=len(edges_hz) + 1)
-    return powers.astype(np.float64)
+    # Of whatever length was asked for a transform could take ten times as long.
+    length = fft.next_fast_len(len(samples), real=True)
+    power = np.abs(fft.rfft(samples * window, length)) ** 2
+    # The first bin at or above each edge.
+    first = [math.ceil(edge * length / rate_hz) for edge in edges_hz if edge <= rate_hz / 2]
+    parts = np.split(power, np.minimum(first, len(power)))
+    powers = [float(part.sum()) for part in parts]
+    return np.array(powers + [0.0] * (len(edges_hz) + 1 - len(powers)))
 
 
 def _equalised(
@@ -174,9 +180,9 @@ def _rising(hz: _Floats, edge_hz: float) -> _Floats:
 def _filtered(samples: Samples, rate_hz: int, response: _Response) -> Samples:
     """Zero phase; what rings on over an end goes into silence put there, not to the other end."""
     padded = len(samples) + rate_hz // 4
-    length = 1 << (padded - 1).bit_length()
-    spectrum = np.fft.rfft(samples.astype(np.float64), length)
+    length = fft.next_fast_len(padded, real=True)
+    spectrum = fft.rfft(samples.astype(np.float64), length)
     hz: _Floats = np.fft.rfftfreq(length, 1 / rate_hz).astype(np.float64)
     spectrum *= response(hz)
-    filtered: Samples = np.fft.irfft(spectrum, length)[: len(samples)].astype(np.float32)
+    filtered: Samples = fft.irfft(spectrum, length)[: len(samples)].astype(np.float32)
     return filtered

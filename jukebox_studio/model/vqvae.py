@@ -21,6 +21,11 @@ _DISTANCE_ROWS = 4096
 """Vectors compared with the codebook at a time: ten minutes in one pass would want 27 GB."""
 
 
+MOST_KEPT_PIECES = 16
+Pieces = dict[tuple[int, bytes], Tensor]
+"""Decoded audio by level and codes"""
+
+
 class ResidualBlock(nn.Module):
     """x + scale * conv1(relu(conv3_dilated(relu(x)))). Tensor[B, width, T] -> the same shape."""
 
@@ -133,10 +138,34 @@ class Decoder(nn.Module):
         self.out = nn.Conv1d(config.emb_width, 1, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        for block in reversed(self.level_blocks):
+        *blocks, last = reversed(self.level_blocks)
+        for block in blocks:
             x = block(x)
-        out: Tensor = self.out(x)
-        return out
+        if torch.is_grad_enabled():
+            out: Tensor = self.out(last(x))
+            return out
+        assert isinstance(last, _DecoderBlock)
+        x = last.model[:-1](x)
+        stack, up = last.model[-1].children()
+        assert isinstance(up, nn.ConvTranspose1d)
+        return self._heard(stack(x), up)
+
+    def _heard(self, x: Tensor, up: nn.ConvTranspose1d) -> Tensor:
+        """`out(up(x))` in one step: Tensor[B, width, T / stride] -> Tensor[B, 1, T].
+
+        Nothing lies between the two, so they are one transposed convolution into one channel, which
+        spares the largest tensor of all. Only the first and the last sample know that it has ends.
+        """
+        assert up.bias is not None
+        assert self.out.bias is not None
+        # [C in, C, K] * [1, C, 3] -> [C in, 1, K + 2]
+        kernel = F.conv1d(up.weight, self.out.weight, padding=2)
+        bias = self.out.bias + (self.out.weight[0].sum(1) * up.bias).sum()
+        heard = F.conv_transpose1d(x, kernel, bias, up.stride, padding=up.stride[0] // 2 + 1)
+        ends = min(2, x.shape[2])
+        heard[..., :1] = self.out(up(x[..., :ends]))[..., :1]
+        heard[..., -1:] = self.out(up(x[..., -ends:]))[..., -1:]
+        return heard
 
 
 class RestartRandomness(Protocol):
@@ -372,17 +401,34 @@ class VQVAE(nn.Module):
         size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
         return torch.cat(list(_with_halo(piece, total, size, halo, 1)), dim=1)
 
-    def decode_chunked(self, codes: Tensor, level: int, chunk_seconds: float = 4.0) -> Tensor:
-        """`decode` of one level in pieces: Tensor[B, T / hop] -> Tensor[B, T, 1]."""
+    def decode_chunked(
+        self, codes: Tensor, level: int, chunk_seconds: float = 4.0, kept: Pieces | None = None
+    ) -> Tensor:
+        """`decode` of one level in pieces: Tensor[B, T / hop] -> Tensor[B, T, 1].
+
+        kept: pieces of earlier calls, which those of the same codes are taken from; the first
+        `MOST_KEPT_PIECES` of a level are added.
+        """
         hop = self.config.hop_samples(level)
         size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
-        return torch.cat(list(self.decode_pieces(codes, level, size)), dim=1)
+        return torch.cat(list(self.decode_pieces(codes, level, size, kept)), dim=1)
 
-    def decode_pieces(self, codes: Tensor, level: int, size_codes: int) -> Iterator[Tensor]:
+    def decode_pieces(
+        self, codes: Tensor, level: int, size_codes: int, kept: Pieces | None = None
+    ) -> Iterator[Tensor]:
         """Audio of `size_codes` codes after the other, Tensor[B, size * hop, 1] each."""
 
         def piece(start: int, end: int) -> Tensor:
-            return self.decode([codes[:, start:end]], level)
+            part = codes[:, start:end]
+            if kept is None:
+                return self.decode([part], level)
+            key = level, part.cpu().numpy().tobytes()
+            if key in kept:
+                return kept[key]
+            made = self.decode([part], level)
+            if sum(of == level for of, _ in kept) < MOST_KEPT_PIECES:
+                kept[key] = made
+            return made
 
         halo = self.config.decoder_halo_codes(level)
         yield from _with_halo(

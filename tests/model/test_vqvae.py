@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from jukebox_studio.model.config import PUBLISHED_VQVAE, STARTER_VQVAE, TINY_VQVAE, VQVAEConfig
-from jukebox_studio.model.vqvae import VQVAE, Codebook
+from jukebox_studio.model.vqvae import VQVAE, Codebook, Pieces
 
 UNEVEN = VQVAEConfig(
     name="uneven",
@@ -70,6 +70,38 @@ def test_chunks_equal_one_pass_at_the_published_shape(level: int, seconds: float
     assert torch.equal(whole[0, clear], pieces[0, clear])
     decoded = model.decode([whole], level)
     assert (decoded - model.decode_chunked(whole, level, 1.0)).abs().max() <= 1e-5
+
+
+@pytest.mark.parametrize("config", [TINY_VQVAE, UNEVEN, STARTER_VQVAE], ids=lambda c: c.name)
+@pytest.mark.parametrize("length", [1, 2, 3, 30])
+def test_the_last_two_layers_are_one_without_gradients(config: VQVAEConfig, length: int) -> None:
+    model = random_model(config)
+    for level, decoder in enumerate(model.decoders):
+        for parameter in decoder.parameters():
+            torch.nn.init.normal_(parameter, std=0.1)
+        vectors = torch.randn(2, config.emb_width, length)
+        with torch.enable_grad():
+            layer_by_layer = decoder(vectors).detach()
+        with torch.no_grad():
+            at_once = decoder(vectors)
+        assert at_once.shape == (2, 1, length * config.hop_samples(level))
+        assert (at_once - layer_by_layer).abs().max() <= 2e-6 * layer_by_layer.abs().max()
+
+
+def test_pieces_that_are_there_are_not_decoded_again() -> None:
+    model = random_model(TINY_VQVAE)
+    codes = torch.randint(TINY_VQVAE.codebook_size, (1, 200))
+    chunk_seconds = 50 * TINY_VQVAE.hop_samples(0) / TINY_VQVAE.sample_rate_hz
+    kept: Pieces = {}
+    with torch.no_grad():
+        plain = model.decode_chunked(codes, 0, chunk_seconds)
+        assert torch.equal(plain, model.decode_chunked(codes, 0, chunk_seconds, kept))
+        assert len(kept) == 4
+        other = codes.clone()
+        other[:, 150:] = 0
+        plain = model.decode_chunked(other, 0, chunk_seconds)
+        assert torch.equal(plain, model.decode_chunked(other, 0, chunk_seconds, kept))
+    assert 4 < len(kept) < 8, "the beginning was there"
 
 
 def test_receptive_fields_of_the_published_shape() -> None:
