@@ -342,6 +342,8 @@ class Project(QObject):
         self.guesses: dict[int, TempoGuess] = {}
         """Of clips whose tempo was heard, not told, until the musician confirms it."""
         self.growing: dict[tuple[int, int], Growing] = {}
+        self.upsampled: dict[str, float] = {}
+        """How much of a lane that can be heard as a preview has its full quality, 0 to 1."""
         self._places: dict[int, tuple[float, tuple[float, ...]]] = {}
         self._operations: dict[int, str] = {}
         self._words: dict[Path, tuple[tuple[str, float], ...]] = {}
@@ -799,6 +801,7 @@ class Project(QObject):
             return
         job_id, event = int(news.job_id), news.event
         if isinstance(event, Progress):
+            self._note_upsampled(job_id, event)
             self.progressed.emit(job_id, event)
         elif isinstance(event, Preview):
             self._on_preview(job_id, event)
@@ -806,6 +809,16 @@ class Project(QObject):
             self._on_variant(job_id, event)
         elif isinstance(event, Note):
             self.told.emit(event.text)
+
+    def _note_upsampled(self, job_id: int, progress: Progress) -> None:
+        lanes = [growing.lane_id for growing in self.growing.values() if growing.job_id == job_id]
+        if not lanes:  # a preview that is finished, and made better
+            job = self.session.job(job_id)
+            if job.operation == Upsample.kind and job.parent_id is not None:
+                lanes = [variant_lane_id(job.parent_id)]
+        for lane in lanes:
+            if progress.level == 0:
+                self.upsampled[lane] = progress.done / max(1, progress.total)
 
     def _on_preview(self, job_id: int, event: Preview) -> None:
         length = event.length_samples / event.rate_hz
@@ -835,6 +848,7 @@ class Project(QObject):
         for queued in news.state.jobs:
             if queued.is_over and before.get(queued.job_id) not in (None, queued.state):
                 self._forget_growing(int(queued.job_id))
+                self.upsampled.clear()  # one job at a time, and it is over
                 if queued.state == "failed":
                     self.job_failed.emit(int(queued.job_id), queued.sentence)
         self.jobs_changed.emit()

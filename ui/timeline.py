@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -95,6 +95,7 @@ class TimelineView(QAbstractScrollArea):
         self._tops: list[int] = [0]
         self._active = ""
         self._chosen: set[str] = set()
+        self._upsampled: dict[str, float] = {}
         self._px_per_second = 50.0
         self._playhead = 0.0
         self._is_playing = False
@@ -161,6 +162,16 @@ class TimelineView(QAbstractScrollArea):
         if self._lanes and self._fit_wanted and self._canvas.width() > self._header_px():
             self.zoom_to_fit()
         self._describe()
+
+    def set_upsampled(self, shares: Mapping[str, float]) -> None:
+        """How much of a lane's preview has its full quality already, 0 to 1, by lane."""
+        if shares == self._upsampled:
+            return
+        changed = set(self._upsampled) | set(shares)
+        self._upsampled = dict(shares)
+        for index in self._visible_lanes():
+            if self._lanes[index].id in changed:
+                self._canvas.update(items.to_rect(self._lane_rect(index)))
 
     def lanes(self) -> tuple[Lane, ...]:
         """Those shown, from above."""
@@ -561,6 +572,7 @@ class TimelineView(QAbstractScrollArea):
             is_active=lane_id == self._active,
             is_chosen=lane_id in self._chosen,
             is_hovered=lane_id == self._hovered,
+            upsampled=self._upsampled.get(lane_id, 0.0),
         )
 
     def _paint_head(
@@ -1114,6 +1126,8 @@ class TimelineView(QAbstractScrollArea):
                 parts.append(self.tr("chosen"))
             if lane.is_preview:
                 parts.append(self.tr("preview"))
+            if share := self._upsampled.get(lane.id):
+                parts.append(self.tr("upsampled {0} %").format(round(100 * share)))
             if lane.id in self._spectrum_lanes:
                 parts.append(self.tr("spectrogram"))
             if self._selection:

@@ -406,6 +406,8 @@ class LaneState:
     is_active: bool = False
     is_chosen: bool = False
     is_hovered: bool = False
+    upsampled: float = 0.0
+    """How much of a preview has its full quality; 0 where nothing makes it so."""
 
 
 def lane_parts(look: Look, area: QRectF, has_words: bool) -> tuple[QRectF, QRectF]:
@@ -566,6 +568,8 @@ def paint_lane(
             rest, QBrush(with_alpha(theme.line_strong, 0.45), Qt.BrushStyle.BDiagPattern)
         )
         _paint_known_mark(painter, look, wave, area, lane, known_x, end_x, grid)
+    if state.upsampled:
+        _paint_upsampled(painter, look, wave, area, start_x, end_x, state.upsampled)
     for seconds in lane.joins_seconds:
         _paint_seam(painter, look, wave, axis.x_of(seconds))
     if lane.words:
@@ -636,19 +640,16 @@ def _paint_known_mark(
     end_x: float,
     grid: Grid,
 ) -> None:
-    """A line with a flag: how far the preview, or the upsampling, has come."""
-    theme = look.theme
-    color = theme.warning if lane.is_preview else theme.accent
+    """A line with a flag: how far the preview has come."""
+    theme, color = look.theme, look.theme.warning
     x = _crisp(known_x)
     painter.setPen(pen(color, 1.0))
     painter.drawLine(QLineF(x, wave.top() + 1, x, wave.bottom()))
     place = str(grid.place(lane.start_seconds + lane.known_seconds))
     if lane.known_seconds <= 0:
         text = translate("Timeline", "waiting")
-    elif lane.is_preview:
-        text = translate("Timeline", "preview to {0}").format(place)
     else:
-        text = translate("Timeline", "upsampled to {0}").format(place)
+        text = translate("Timeline", "preview to {0}").format(place)
     width = look.small_text.horizontalAdvance(text) + 12
     height = look.small_text.height() + 2
     left = x + (8 if lane.known_seconds <= 0 else 0)  # beside the seam that is there
@@ -660,6 +661,34 @@ def _paint_known_mark(
     painter.drawRect(flag)
     painter.setFont(look.small)
     painter.setPen(QColor(color if lane.known_seconds > 0 else theme.text_dim))
+    painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _paint_upsampled(
+    painter: QPainter,
+    look: Look,
+    wave: QRectF,
+    area: QRectF,
+    start_x: float,
+    end_x: float,
+    share: float,
+) -> None:
+    """A line along the lower edge with a flag at its end: how much has its full quality."""
+    reach = start_x + share * (end_x - start_x)
+    painter.fillRect(
+        QRectF(start_x, wave.bottom() - 3, end_x - start_x, 3), QColor(look.theme.raised)
+    )
+    painter.fillRect(
+        QRectF(start_x, wave.bottom() - 3, reach - start_x, 3), QColor(look.theme.accent)
+    )
+    text = translate("Timeline", "upsampled {0} %").format(round(100 * share))
+    width = look.small_text.horizontalAdvance(text) + 12
+    height = look.small_text.height() + 2
+    left = min(max(reach - width, start_x, area.left()), area.right() - width)
+    flag = QRectF(left, wave.bottom() - 3 - height, width, height)
+    painter.fillRect(flag, QColor(look.theme.raised))
+    painter.setFont(look.small)
+    painter.setPen(QColor(look.theme.accent))
     painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, text)
 
 

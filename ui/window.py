@@ -678,6 +678,7 @@ class MainWindow(QMainWindow):
                 self._show_lanes()
             if changed & {"jobs", "progress"}:
                 self._show_jobs()
+                self.timeline.set_upsampled(self.project.upsampled)
             if changed - {"progress"}:
                 self._show_undo()
         except JukeboxError as error:

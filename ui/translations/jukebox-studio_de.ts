@@ -2414,8 +2414,8 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Vorschau bis {0}</translation>
     </message>
     <message>
-        <source>upsampled to {0}</source>
-        <translation>verfeinert bis {0}</translation>
+        <source>upsampled {0} %</source>
+        <translation>{0} % verfeinert</translation>
     </message>
     <message>
         <source>and {0} more</source>
@@ -2471,6 +2471,10 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>preview</source>
         <translation>Vorschau</translation>
+    </message>
+    <message>
+        <source>upsampled {0} %</source>
+        <translation>{0} % verfeinert</translation>
     </message>
     <message>
         <source>spectrogram</source>
