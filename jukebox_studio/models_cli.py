@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,15 +187,27 @@ def _size_bytes(manifest: bundles.Manifest) -> int:
 
 @contextmanager
 def _progress_bar() -> Iterator[bundles.Progress]:
-    """A bar with the time left on a terminal; nothing elsewhere."""
+    """A bar with the time left on a terminal; elsewhere a line for each whole percent."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        last = ""
+
+        def tell(what: str, done_bytes: int, total_bytes: int) -> None:
+            nonlocal last
+            line = f"{what}: {100 * done_bytes // max(1, total_bytes)} %"
+            if line != last:
+                print(line, file=sys.stderr, flush=True)
+            last = line
+
+        yield tell
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console) as bar:
         tasks: dict[str, int] = {}
 
         def show(what: str, done_bytes: int, total_bytes: int) -> None:

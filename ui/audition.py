@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from jukebox_studio import audio
+from jukebox_studio.audio import Samples
 from jukebox_studio.tempo import SongTime
 from ui.player import Player, PlayerSource
 from ui.shared import SOURCE_LANE, Lane
@@ -22,7 +26,15 @@ RELOAD_MILLISECONDS = 700
 KEEP_UP_SECONDS = 1.0
 SAME_TEMPO = 0.005
 """Tempos that differ by less are the same: a MIDI clock is measured within 0.3 %."""
-_AROUND = "around"
+TONE_SECONDS, TONE_RATE_HZ, TONE_HZ = 1.5, 48_000, 440.0
+_AROUND, _TONE = "around", "tone"
+
+
+def tone() -> Samples:
+    """A quiet tone [T], which comes and goes softly."""
+    times = np.arange(round(TONE_SECONDS * TONE_RATE_HZ)) / TONE_RATE_HZ
+    loud = 0.125 * np.minimum(1.0, 10 * np.minimum(times, TONE_SECONDS - times))
+    return (loud * np.sin(2 * np.pi * TONE_HZ * times)).astype(np.float32)
 
 
 class Audition(QObject):
@@ -38,6 +50,9 @@ class Audition(QObject):
         self.heard = SOURCE_LANE
         self._before = SOURCE_LANE
         """What was heard before that, for A/B."""
+        self._before_tone_seconds: float | None = None
+        """Where the playhead was while the tone takes the place of the lanes."""
+        self._tone: tempfile.TemporaryDirectory[str] | None = None
         self._lanes: tuple[Lane, ...] = ()
         self._source_span: tuple[int, int] | None = None
         self._loaded: tuple[PlayerSource, ...] = ()
@@ -91,14 +106,38 @@ class Audition(QObject):
 
     def _load(self) -> None:
         self._reload.stop()
+        was_seconds, self._before_tone_seconds = self._before_tone_seconds, None
+        if was_seconds is not None:
+            self.player.stop()
         self._loaded = self._sources()
         self.player.load(list(self._loaded))
+        if was_seconds is not None:
+            self.player.switch(self.heard)
+            self.player.seek(was_seconds)
         self._tell_context()
 
     def _tell_context(self) -> None:
         source = self._lanes[0] if self._lanes and self._lanes[0].id == SOURCE_LANE else None
         around = self._source_of(source, _AROUND) if source and self._in_context else None
         self.player.set_context(around, around)
+
+    def play_tone(self) -> None:
+        """To hear whether anything is heard; then there are the lanes again.
+
+        Raises JukeboxError where it cannot be written.
+        """
+        if self._tone is None:
+            self._tone = tempfile.TemporaryDirectory(prefix="jukebox-studio-tone-")
+        path = Path(self._tone.name) / "tone.wav"
+        if not path.exists():
+            audio.write(path, tone(), TONE_RATE_HZ)
+        self.player.stop()
+        if self._before_tone_seconds is None:
+            self._before_tone_seconds = self.player.position_seconds
+        self.player.load([PlayerSource(_TONE, path, 0.0)])
+        self.player.set_context(None, None)
+        self.player.play(0.0)
+        self._reload.start(round(1000 * TONE_SECONDS) + RELOAD_MILLISECONDS)
 
     # What is heard
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ from ui.words import translate
 
 IMPORT = (sys.executable, "-c", "from jukebox_studio.cli import main; main()", "models", "import")
 VARIANTS_PLANNED = 3
+_PERCENT = re.compile(r"(.+): (\d+) %")
 MOST_LABEL = 1_000
 """Characters that a label takes; the starter's credits have 66,000."""
 LICENCE_PX = 160
@@ -132,7 +134,6 @@ class ModelsPage(QDialog):
         self.import_said = QLabel()
         self.import_said.setWordWrap(True)
         self.import_bar = QProgressBar()
-        self.import_bar.setRange(0, 0)
         self.import_bar.setTextVisible(False)
         self.import_bar.setFixedWidth(120)
         self.import_bar.setAccessibleName(self.tr("Import"))
@@ -290,6 +291,7 @@ class ModelsPage(QDialog):
         process.errorOccurred.connect(self._import_broke)
         self.import_button.setEnabled(False)
         self.importing.setVisible(True)
+        self.import_bar.setRange(0, 0)  # busy, until it says how far it is
         self.import_bar.setVisible(True)
         self.import_stop.setText(self.tr("Cancel"))
         self.import_said.setText(
@@ -311,8 +313,14 @@ class ModelsPage(QDialog):
         said = bytes(self._import.readAllStandardOutput().data()).decode(errors="replace")
         self._import_said += said
         lines = [line for line in self._import_said.splitlines() if line.strip()]
-        if lines:
-            self.import_said.setText(lines[-1])
+        told = [line for line in lines if not _PERCENT.fullmatch(line)]
+        if told:
+            # What it needs stays to be read while it goes on.
+            self.import_said.setText("\n".join(dict.fromkeys((told[0], told[-1]))))
+        if lines and (percent := _PERCENT.fullmatch(lines[-1])):
+            self.import_bar.setRange(0, 100)
+            self.import_bar.setFormat(percent[0])
+            self.import_bar.setValue(int(percent[2]))
 
     def _import_broke(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:

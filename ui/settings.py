@@ -89,12 +89,14 @@ class SettingsPage(QDialog):
         self,
         store: SettingsStore,
         outputs: Sequence[Output] = (),
+        audio_sentence: Callable[[], str] = str,
         daw_sentence: Callable[[], str] = str,
         midi_sentence: Callable[[], str] = str,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._store = store
+        self._audio_sentence = audio_sentence
         self._daw_sentence, self._midi_sentence = daw_sentence, midi_sentence
         self.setWindowTitle(self.tr("Settings"))
         self.resize(560, 440)
@@ -226,9 +228,11 @@ class SettingsPage(QDialog):
         form.addRow(
             "", self._hint(self.tr("Larger values drop out less when the computer is busy."))
         )
-        self.test = QPushButton(self.tr("Test: play the clip"))
+        self.test = QPushButton(self.tr("Test: play a tone"))
         self.test.clicked.connect(self.test_audio_wanted)
         form.addRow("", self.test)
+        self.audio_said = self._hint(self._audio_sentence())
+        form.addRow("", self.audio_said)
         return page
 
     def _daw(self) -> QWidget:
@@ -259,7 +263,8 @@ class SettingsPage(QDialog):
         return page
 
     def refresh(self) -> None:
-        """What DAW and MIDI are like now."""
+        """What audio, DAW and MIDI are like now."""
+        self.audio_said.setText(self._audio_sentence())
         self.daw_said.setText(self._daw_sentence())
         self.midi_said.setText(self._midi_sentence())
 

@@ -1043,7 +1043,12 @@ class MainWindow(QMainWindow):
         self.timeline.set_playhead(seconds)
         self.transport.set_place(seconds)
 
+    def _show_audio_on_page(self) -> None:
+        if self.settings_page is not None:
+            self.settings_page.refresh()
+
     def _playing(self, playing: bool) -> None:
+        self._show_audio_on_page()
         self.timeline.set_playing(playing)
         self.transport.set_playing(playing)
 
@@ -1072,11 +1077,13 @@ class MainWindow(QMainWindow):
     def _device_lost(self, sentence: str) -> None:
         self._audio_fault = sentence
         self._show_audio()
+        self._show_audio_on_page()
         self.messages.say(sentence, "warning", (self.tr("Audio settings"), self._show_audio_page))
 
     def _device_found(self) -> None:
         self._audio_fault = ""
         self._show_audio()
+        self._show_audio_on_page()
 
     # Out -----------------------------------------------------------------------------------------
 
@@ -1195,7 +1202,12 @@ class MainWindow(QMainWindow):
 
     def show_settings(self) -> None:
         self.settings_page = page = SettingsPage(
-            self.store, self.player.outputs, self.daw.sentence, self._midi_sentence, self
+            self.store,
+            self.player.outputs,
+            self._audio_sentence,
+            self.daw.sentence,
+            self._midi_sentence,
+            self,
         )
         page.test_audio_wanted.connect(self._test_audio)
         # The map of MIDI comes with the bridge, which a window that opens does not wait for.
@@ -1220,8 +1232,20 @@ class MainWindow(QMainWindow):
             self.settings_page = None
 
     def _test_audio(self) -> None:
-        self.hear(SOURCE_LANE)
-        self.player.play(0.0)
+        try:
+            self.audition.play_tone()
+        except JukeboxError as error:
+            self._failed(str(error))
+
+    def _audio_sentence(self) -> str:
+        if self._audio_fault:
+            return self._audio_fault
+        if self.player.output is None:
+            return self.tr("No audio device is known yet.")
+        said = self.tr("{device} plays, at {rate} Hz.")
+        if self.player.is_playing:
+            said = self.tr("It is heard through {device}, at {rate} Hz.")
+        return said.format(device=self.player.output, rate=f"{self.player.rate_hz:,}")
 
     def _settings_changed(self, settings: Any) -> None:
         app = QApplication.instance()

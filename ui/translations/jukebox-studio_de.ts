@@ -734,6 +734,18 @@ oder eine Region aus der DAW senden.</translation>
         <translation>MIDI-Steuerung</translation>
     </message>
     <message>
+        <source>No audio device is known yet.</source>
+        <translation>Noch ist kein Audiogerät bekannt.</translation>
+    </message>
+    <message>
+        <source>{device} plays, at {rate} Hz.</source>
+        <translation>{device} spielt, mit {rate} Hz.</translation>
+    </message>
+    <message>
+        <source>It is heard through {device}, at {rate} Hz.</source>
+        <translation>Zu hören über {device}, mit {rate} Hz.</translation>
+    </message>
+    <message>
         <source>Your clips</source>
         <translation>Die Clips</translation>
     </message>
@@ -2069,8 +2081,8 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Größere Werte setzen weniger aus, wenn der Rechner zu tun hat.</translation>
     </message>
     <message>
-        <source>Test: play the clip</source>
-        <translation>Probe: den Clip abspielen</translation>
+        <source>Test: play a tone</source>
+        <translation>Probe: einen Ton abspielen</translation>
     </message>
     <message>
         <source>Let DAWs and controllers connect</source>
