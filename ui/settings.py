@@ -254,7 +254,10 @@ class SettingsPage(QDialog):
         form.addRow(self.take_tempo)
         form.addRow(
             self._hint(
-                self.tr("What plays is never stretched: a clip keeps the tempo that it was given.")
+                self.tr(
+                    "A clip that a DAW sent plays where the DAW is, others start on its bar. What"
+                    " plays is never stretched: a clip keeps the tempo that it was given."
+                )
             )
         )
         test = QPushButton(self.tr("Look again"))

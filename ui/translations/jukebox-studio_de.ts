@@ -2109,8 +2109,8 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Clips ohne Tempo bekommen das der DAW</translation>
     </message>
     <message>
-        <source>What plays is never stretched: a clip keeps the tempo that it was given.</source>
-        <translation>Was spielt, wird nie gedehnt: Ein Clip behält das Tempo, das er bekam.</translation>
+        <source>A clip that a DAW sent plays where the DAW is, others start on its bar. What plays is never stretched: a clip keeps the tempo that it was given.</source>
+        <translation>Ein Clip, den eine DAW gesandt hat, spielt dort, wo die DAW ist; andere beginnen auf ihrem Takt. Was spielt, wird nie gedehnt: Ein Clip behält das Tempo, das er bekam.</translation>
     </message>
     <message>
         <source>Look again</source>
