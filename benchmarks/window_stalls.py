@@ -38,6 +38,7 @@ TICK_MS = 5
 STALL_MS = 16.0
 ALLOWED_MS = 50.0
 WORST = 12
+WAITING = ("threading", "queue", "client", "selectors", "osc", "socketserver")
 WORDS = "down by the river we were waiting\nfor the morning light to find us there\n"
 
 
@@ -129,11 +130,12 @@ class Watch:
         from PyQt6.QtCore import Qt, QTimer
 
         self.action = "start"
+        """What is done now, or was just done: its work may come after its event."""
         self.stalls: list[Stall] = []
         self.ticks = 0
         self._stacks = os.open(folder / "stacks", os.O_RDWR | os.O_CREAT | os.O_APPEND)
         # In C, so that it speaks while another thread, or a long call, holds the interpreter.
-        faulthandler.register(signal.SIGALRM, file=self._stacks, all_threads=False)
+        faulthandler.register(signal.SIGALRM, file=self._stacks, all_threads=True)
         self._schedstat = os.open(f"/proc/self/task/{os.getpid()}/schedstat", os.O_RDONLY)
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -185,22 +187,24 @@ class Watch:
                 f"\n{stall.action}: {stall.late:.1f} ms late; computed {stall.computed:.1f}, "
                 f"without a processor {stall.unserved:.1f}"
             )
-            for frames, times in stacks_of(stall.stacks).most_common(3):
-                print(f"  {times} x {frames}")
+            for who, frames in stacks_of(stall.stacks):
+                print(f"  {who}: {frames}")
         counts = Counter(s.action for s in ours)
         print("\nours, by action: " + ", ".join(f"{a} {n}" for a, n in counts.most_common()))
         return not ours or ours[0].ours < ALLOWED_MS
 
 
-def stacks_of(text: str) -> Counter[str]:
-    """How often each stack was seen, innermost call first, without what drives the session."""
-    found: Counter[str] = Counter()
-    for dump in text.split("(most recent call first)")[1:]:
+def stacks_of(text: str) -> list[tuple[str, str]]:
+    """What the main thread, and the others that did not wait, were seen at most often."""
+    found: Counter[tuple[str, str]] = Counter()
+    for dump in re.split(r"\n(?=(?:Current thread|Thread) )", text):
         frames = re.findall(r'File "([^"]+)", line (\d+)(?: in (\S+))?', dump)
         calls = [f"{Path(f).stem}:{n} {name}" for f, n, name in frames]
-        calls = [call for call in calls if not call.startswith("window_stalls")]
-        found[" < ".join(calls[:9]) or "Qt itself"] += 1
-    return found
+        own = [call for call in calls if not call.startswith("window_stalls")]
+        main = len(own) < len(calls)
+        if main or (calls and calls[0].split(":")[0] not in WAITING):
+            found["main" if main else "beside", " < ".join(own[:9]) or "Qt itself"] += 1
+    return [(f"{who}, {times} x", frames) for (who, frames), times in found.most_common(5)]
 
 
 # The musician ------------------------------------------------------------------------------------
@@ -221,20 +225,20 @@ def session(home: Path, seconds: float, seed: int, only: str | None) -> int:
     window.store.change(projects_folder=str(home / "projects"), was_toured=True)
     window.show()
     window.open_first_project()
-    musician = Musician(window, home, large, [long, demo_clip()], random.Random(seed))
     watch = Watch(home)
+    files = [long, demo_clip()]
+    musician = Musician(window, watch, home, large, files, random.Random(seed))
     began = time.monotonic()
 
-    def act(steps: Iterator[tuple[str, float]]) -> None:
+    def act(steps: Iterator[float]) -> None:
         from PyQt6.QtCore import QTimer
 
         if time.monotonic() - began > seconds:
             watch.stop()
             app.quit()
             return
-        # The name goes with what follows: an action's work may come after its event.
         try:
-            watch.action, wait = next(steps)
+            wait = next(steps)
         except Exception:  # the window would only tell of it
             traceback.print_exc()
             os._exit(2)
@@ -252,12 +256,19 @@ def session(home: Path, seconds: float, seed: int, only: str | None) -> int:
 
 
 class Musician:
-    """What a hand does, each step with a name and how long the hand rests after it."""
+    """What a hand does, in steps, and how many seconds the hand rests after each."""
 
     def __init__(
-        self, window, home: Path, large: Path, files: list[Path], chance: random.Random
+        self,
+        window,
+        watch: Watch,
+        home: Path,
+        large: Path,
+        files: list[Path],
+        chance: random.Random,
     ) -> None:
         self.window, self.home, self.large, self.files = window, home, large, files
+        self.watch = watch
         self.chance = chance
         self.actions = 0
         self.variants = 0
@@ -270,13 +281,13 @@ class Musician:
             f"{window.player.dropouts} dropouts told by the device"
         )
 
-    def play_about(self, only: str | None) -> Iterator[tuple[str, float]]:
+    def play_about(self, only: str | None) -> Iterator[float]:
         from PyQt6.QtWidgets import QApplication
 
-        yield "start", 2.0
+        yield 2.0
         while self.window.model is None or self.window.clip_id is None:
-            yield "start", 0.2
-        yield from self._step("generate", self.generate)
+            yield 0.2
+        yield from self._step(self.generate)
         doings: list[Callable[[], Iterator[float]]] = [
             self.select, self.zoom, self.scroll, self.play_and_switch, self.rate, self.hide,
             self.undo_and_redo, self.style, self.words, self.drag_out, self.generate,
@@ -287,17 +298,17 @@ class Musician:
         while True:
             for doing in doings:
                 if only is None or only in doing.__name__:
-                    yield from self._step(doing.__name__, doing)
+                    yield from self._step(doing)
                     while popup := QApplication.activePopupWidget():
                         popup.close()
             self.chance.shuffle(doings)
 
-    def _step(self, name: str, doing: Callable[[], Iterator[float]]) -> Iterator[tuple[str, float]]:
-        name = name.replace("_", " ")
+    def _step(self, doing: Callable[[], Iterator[float]]) -> Iterator[float]:
+        self.watch.action = doing.__name__.replace("_", " ")
         for rest in doing():
             self.actions += 1
-            yield name, rest
-        yield name, 0.5
+            yield rest
+        yield 0.5
 
     # Hands
 

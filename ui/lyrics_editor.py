@@ -172,7 +172,7 @@ class WordsEdit(QPlainTextEdit):
 
     def changeEvent(self, event: QEvent | None) -> None:
         super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.PaletteChange:
+        if event is not None and event.type() == QEvent.Type.PaletteChange and self.toPlainText():
             self._unknown.rehighlight()
 
 

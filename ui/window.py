@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, QTimer
+from PyQt6.QtCore import QByteArray, QPoint, Qt, QTimer
 from PyQt6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -160,9 +160,6 @@ class MainWindow(QMainWindow):
         self._restore_geometry()
         self._show_all_statuses()
         self.load_models()
-        app = QApplication.instance()
-        assert app is not None
-        app.installEventFilter(self)
         self.timeline.setFocus()
 
     # Putting it together -------------------------------------------------------------------------
@@ -1251,8 +1248,11 @@ class MainWindow(QMainWindow):
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         if THEMES[settings.theme].name != app.property("jukebox_theme"):
+            # Drawn in a later turn of the loop, so that others have theirs in between.
+            self.setUpdatesEnabled(False)
             apply_theme(app, THEMES[settings.theme])
             self._show_all_statuses()
+            QTimer.singleShot(0, partial(self.setUpdatesEnabled, True))
         wanted = playback_settings(settings)
         if wanted != self.player.settings:
             self.player.set_settings(wanted)
@@ -1634,28 +1634,25 @@ class MainWindow(QMainWindow):
             self.add_files(paths)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        if event is not None and event.key() == Qt.Key.Key_Escape:
+        # Space plays wherever one is, so buttons are pressed with Return. What they do not heed
+        # comes here; a filter of the application would cost every event of every widget.
+        button = self.focusWidget()
+        if (
+            event is not None
+            and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            and not event.modifiers()
+            and isinstance(button, QAbstractButton)
+            and button.isEnabled()
+        ):
+            button.click()
+        elif event is not None and event.key() == Qt.Key.Key_Escape:
             self.timeline.setFocus()  # out of a field, so that single keys work again
-        super().keyPressEvent(event)
+        else:
+            super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         self.timeline.setFocus()  # by a click beside all that takes one
         super().mousePressEvent(event)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        # Space plays wherever one is, so buttons are pressed with Return.
-        if (
-            isinstance(event, QKeyEvent)
-            and event.type() == QEvent.Type.KeyPress
-            and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-            and not event.modifiers()
-            and isinstance(watched, QAbstractButton)
-            and watched.window() is self
-            and watched.isEnabled()
-        ):
-            watched.click()
-            return True
-        return super().eventFilter(watched, event)
 
     def _restore_geometry(self) -> None:
         settings = self.store.settings
@@ -1670,9 +1667,6 @@ class MainWindow(QMainWindow):
         return {"columns": self.columns, "left": self.left, "centre": self.centre}
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        app = QApplication.instance()
-        if app is not None:
-            app.removeEventFilter(self)
         self.store.change(
             geometry=_as_text(self.saveGeometry()),
             splitters={name: _as_text(s.saveState()) for name, s in self._splitters.items()},

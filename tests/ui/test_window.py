@@ -601,6 +601,20 @@ def test_digits_switch_again_after_a_number_was_typed_and_generate_pressed(
         assert window.focusWidget() is window.timeline
 
 
+def test_return_presses_every_kind_of_button_once(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    panel = window.request_panel
+    for button in (window.transport.loop, panel.generate, panel.preview_only, panel.seed_lock):
+        pressed: list[bool] = []
+        button.clicked.connect(pressed.append)
+        button.parentWidget().setVisible(True)
+        button.setFocus()
+        QTest.keyClick(button, Key.Key_Return)
+        assert len(pressed) == 1, button.accessibleName()
+
+
 def test_a_clip_late_in_the_song_is_played_from_its_start(
     window: MainWindow, player: NotedPlayer, tmp_path: Path, qtbot: QtBot
 ) -> None:
