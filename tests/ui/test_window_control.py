@@ -11,12 +11,13 @@ from typing import Any
 
 import mido
 import pytest
-from bridge_parts import FakeMidi
+from bridge_parts import FakeMidi, clip_of, write_sound
 from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from ui_parts import WAIT_MS, HandEngine, NotedPlayer, add_clip, render
 
+from bridge.clip_message import clip_to_values
 from bridge.conversation import Heard
 from bridge.datagram import build
 from bridge.midi_map import Action, MidiMap
@@ -48,7 +49,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(window: MainWindow, daw: DawLink, tmp_path: Path, qtbot: QtBot) -> Any:
+def desk(
+    window: MainWindow,
+    daw: DawLink,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    monkeypatch.setenv("HOME", str(tmp_path))  # messages may name files in it
     daw.start_bridge(tmp_path / "bridge", port=0)
     assert daw.bridge is not None
     token = load_token(tmp_path / "bridge" / "bridge-token")
@@ -106,6 +114,16 @@ def test_every_action_over_osc_moves_the_window(
     assert request["variants"] == panel.variants.value() == 3
     desk.send("cancel", lambda: not window.queue_panel.model.rows, job="")
     assert "cancel" in engine.told
+
+
+def test_a_clip_that_was_sent_is_selected(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
+    clip = clip_of(write_sound(tmp_path / "take.wav"))
+    for name in ("one", "two"):
+        desk.client.send("clip", clip_to_values(name, replace(clip, name=name)))
+        desk.client.wait()
+        qtbot.waitUntil(lambda n=name: desk.window.working_on.text() == n, timeout=WAIT_MS)
+    desk.send("select", lambda: desk.window.working_on.text() == "one", clip="one")
+    assert desk.window.inbox.current == desk.window.clip_id == 1
 
 
 def test_what_cannot_be_meant_is_answered_and_changes_nothing(

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from ui_parts import HandEngine, result, sound
 
+from bridge.clip_message import clip_to_values
+from bridge.osc import Client
+from bridge.token import load_token
+from jukebox_studio.clip import Clip
 from jukebox_studio.events import Finished
+from jukebox_studio.tempo import SongTime
+from ui.daw_link import DawLink
 from ui.player import Player
 from ui.shared import SOURCE_LANE
 from ui.window import MainWindow
@@ -50,3 +60,49 @@ def test_keys_play_and_switch_what_is_heard(
     QTest.keyClick(window, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: not player.is_playing, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: window.transport.play.accessibleName() == "Play", timeout=WAIT_MS)
+
+
+def test_a_clip_of_the_daw_is_heard_where_the_daw_is(
+    window: MainWindow,
+    player: Player,
+    daw: DawLink,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A click in the clip sounds when the DAW's own would."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    rate_hz, click_seconds = 48_000, 2.5
+    samples = np.zeros((20 * rate_hz, 2), np.float32)
+    samples[round(click_seconds * rate_hz), :] = 0.9
+    path = tmp_path / "click.wav"
+    soundfile.write(path, samples, rate_hz, subtype="FLOAT")
+    daw.start_bridge(tmp_path / "bridge", port=0)
+    assert daw.bridge is not None
+    clip = replace(
+        Clip.from_file(path, SongTime.steady(120)), position_samples=10 * rate_hz, name="click"
+    )
+    window.store.change(follow_daw=True)
+    states: list[tuple[float, float]] = []
+    daw.transport_changed.connect(lambda s: states.append((time.monotonic(), s.beat / 2)))
+    with Client(load_token(tmp_path / "bridge" / "bridge-token"), daw.bridge.port) as client:
+        client.hello("Ardour", "8.4")
+        client.send("clip", clip_to_values("region-1", clip))
+        client.wait()
+        qtbot.waitUntil(
+            lambda: player.rate_hz > 0 and SOURCE_LANE in player._ready, timeout=WAIT_MS
+        )
+        # The DAW begins well before the click: in silence before the clip.
+        told = {"playing": True, "position_samples": 9 * rate_hz, "timeline_rate_hz": rate_hz,
+                "tempo_bpm": 120.0, "meter": "4/4"}  # fmt: skip
+        client.send_once("transport", told)
+        qtbot.waitUntil(lambda: player.position_seconds > 13.0, timeout=WAIT_MS)
+        client.send_once("transport", {**told, "playing": False})
+        qtbot.waitUntil(lambda: not player.is_playing, timeout=WAIT_MS)
+    heard = np.frombuffer((tmp_path / "devices" / "heard.f32").read_bytes(), np.float32)
+    first = float((tmp_path / "devices" / "first-sample.txt").read_text())
+    [at] = np.flatnonzero(np.abs(heard.reshape(-1, 2)[:, 0]) > 0.5)
+    at_seconds = first + at / rate_hz
+    # Where the bridge had the DAW then, by what it said last before.
+    told_at, place = max(state for state in states if state[0] <= at_seconds)
+    assert place + at_seconds - told_at == pytest.approx(10 + click_seconds, abs=0.02)
