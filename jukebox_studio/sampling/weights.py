@@ -6,11 +6,12 @@ them. How they are read:
 | precision | where | product |
 | --- | --- | --- |
 | float32 | CPU | oneDNN's, over its own order of the weights, with the activation in it |
-| int8 | CPU | oneDNN's: a scale for each column of the weights and each row of what comes in |
+| int8 | CPU | of whole numbers, with a step for each column of the weights and each row of x |
 | float32 | elsewhere, and other dtypes | torch.addmm over the weights as they lie |
 
 MKL's product of two to sixteen rows takes four to ten times as long as the weights take to be read;
-oneDNN's takes hardly longer than for one row.
+oneDNN's takes hardly longer than for one row, but 13 to 16 us to begin: small matrices are faster
+with what begins at once (benchmarks/decoding_step.py; docs/performance.md).
 
 Letters: M rows, K inputs, N outputs.
 """
@@ -115,7 +116,11 @@ def _product(w: Tensor, b: Tensor | None, precision: Precision, activated: bool 
     if not _is_packed(w, precision):
         assert not activated
         return _Plain(w, b)
-    return (_Int8 if precision == "int8" else _Blocked)(w.detach(), b, activated)
+    if precision == "int8":
+        return _Int8(w.detach(), b, activated)
+    if w.numel() <= _SMALL_FLOAT32:
+        return _Small(w.detach(), b, activated)
+    return _Blocked(w.detach(), b, activated)
 
 
 def _is_packed(w: Tensor, precision: Precision) -> bool:
@@ -146,6 +151,22 @@ class _Plain:
         return x @ self._w if self._b is None else torch.addmm(self._b, x, self._w)
 
 
+_SMALL_FLOAT32 = 2**15
+"""Weights of a matrix up to which torch.addmm is faster than oneDNN's packed product."""
+_SMALL_INT8 = 2**19
+"""The same of int8, and torch._int_mm."""
+
+
+class _Small:
+    def __init__(self, w: Tensor, b: Tensor | None, activated: bool) -> None:
+        self._w, self._b = w, torch.zeros(w.shape[1]) if b is None else b.detach()
+        self._activated = activated
+
+    def __call__(self, x: Tensor) -> Tensor:
+        y = torch.addmm(self._b, x, self._w)
+        return F.silu(y, inplace=True) if self._activated else y
+
+
 class _Blocked:
     def __init__(self, w: Tensor, b: Tensor | None, activated: bool) -> None:
         self._w = torch.ops.mkldnn._reorder_linear_weight(w.t().contiguous())
@@ -170,7 +191,9 @@ class _Int8:
         w = w.t()
         self._column_steps = w.abs().amax(dim=1).div_(127).clamp_(min=_SMALLEST)
         steps = w.div(self._column_steps[:, None]).round_().to(torch.int8)
-        self._w = torch.ops.onednn.qlinear_prepack(steps, None)
+        # Without VNNI that product has no whole 8 bits either, and no way to spare one.
+        self._small = w.numel() <= _SMALL_INT8 and self._most == 127
+        self._w = steps.t() if self._small else torch.ops.onednn.qlinear_prepack(steps, None)
         self._zeros = torch.zeros(len(w), dtype=torch.int32)
         self._b = torch.zeros(len(w)) if b is None else b.detach()
         self._smallest = torch.full((1, 1), _SMALLEST)
@@ -178,14 +201,18 @@ class _Int8:
         self._op = torch.ops.onednn.qlinear_pointwise.default
 
     def __call__(self, x: Tensor) -> Tensor:
-        most = self._most
-        row_steps = torch.add(self._smallest, x.abs().amax(1, True), alpha=1 / most)
-        # The operator wants unsigned numbers: zero lies at most + 1. The half rounds.
-        steps = torch.div(x, row_steps).add_(most + 1.5).to(torch.uint8)
-        # fmt: off
-        y = self._op(steps, 1.0, most + 1, self._w, self._column_steps, self._zeros, None,
-                     1.0, 0, torch.float32, "none", [], "")
-        # fmt: on
+        row_steps = torch.add(self._smallest, x.abs().amax(1, True), alpha=1 / self._most)
+        steps = torch.div(x, row_steps)
+        if self._small:
+            whole = torch._int_mm(steps.round_().to(torch.int8), self._w)
+            y = torch.mul(whole, self._column_steps)
+        else:
+            zero = self._most + 1  # the operator wants unsigned numbers
+            unsigned = steps.add_(zero + 0.5).to(torch.uint8)
+            # fmt: off
+            y = self._op(unsigned, 1.0, zero, self._w, self._column_steps, self._zeros, None,
+                         1.0, 0, torch.float32, "none", [], "")
+            # fmt: on
         y = torch.addcmul(self._b, y, row_steps)
         return F.silu(y, inplace=True) if self._activated else y
 

@@ -48,12 +48,17 @@ def logits(
 @pytest.mark.parametrize("batch", [1, 2, 4, 7])
 @pytest.mark.parametrize("order", ORDER_DEPTHS)
 @torch.no_grad()
-def test_every_order_dtype_and_batch_follows_the_full_pass(order: int, batch: int) -> None:
+def test_every_order_dtype_and_batch_follows_the_full_pass(
+    order: int, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = order_config(order)
     prior, inputs = random_prior(config), random_inputs(config, batch)
     exact = prior.double()(inputs.codes, inputs.y)[:, 5:]
     torch.testing.assert_close(logits(prior, batch, "float32"), exact, atol=1e-9, rtol=1e-9)
     single = logits(prior.float(), batch, "float32")
+    torch.testing.assert_close(single.double(), exact, atol=1e-4, rtol=1e-4)
+    monkeypatch.setattr(weights, "_SMALL_FLOAT32", 0)
+    single = logits(random_prior(config), batch, "float32")
     torch.testing.assert_close(single.double(), exact, atol=1e-4, rtol=1e-4)
     half = logits(prior.bfloat16(), batch, "float32")
     assert float((half - exact).norm() / exact.norm()) < 0.1
@@ -86,11 +91,16 @@ def test_int8_stays_close(batch: int) -> None:
     assert torch.equal(got, logits(prior, batch, "int8"))
 
 
+@pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("order", ORDER_DEPTHS)
 @torch.no_grad()
-def test_a_row_is_the_same_alone_as_among_others(order: int, precision: Precision) -> None:
+def test_a_row_is_the_same_alone_as_among_others(
+    order: int, precision: Precision, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From four rows on; in int8 from one, but for a lyric encoder, which stays in float32."""
+    for limit in ("_SMALL_INT8", "_SMALL_FLOAT32"):
+        monkeypatch.setattr(weights, limit, 2**30 if small else 0)
     config = order_config(order)
     stack = replace(config.transformer, width=256)
     prior = fresh_prior(replace(config, transformer=stack))
@@ -110,11 +120,13 @@ def test_a_row_in_int8_is_the_same_however_it_was_primed() -> None:
         assert relative_error(got, want) < 0.01
 
 
-@pytest.mark.parametrize("vnni", [True, False])
+@pytest.mark.parametrize(("vnni", "small"), [(True, True), (True, False), (False, False)])
 @torch.no_grad()
 def test_an_int8_product_is_that_of_whole_numbers(
-    vnni: bool, monkeypatch: pytest.MonkeyPatch
+    vnni: bool, small: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not small:
+        monkeypatch.setattr(weights, "_SMALL_INT8", 0)
     monkeypatch.setattr(weights, "_has_vnni", lambda: vnni)
     most = 127 if vnni else 63
     generator = torch.Generator().manual_seed(0)
