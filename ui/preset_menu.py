@@ -132,7 +132,10 @@ class PresetMenu(QToolButton):
             (self.tr("Yours"), own),
         ):
             if some:
-                menu.addSection(title)
+                # A section's own title is lost under a style sheet.
+                heading = menu.addAction(title)
+                assert heading is not None
+                heading.setEnabled(False)
             self._list(menu, some, self.chosen.emit)
         menu.addSeparator()
         self._add(menu, self.tr("&Save…"), "save", self._save)

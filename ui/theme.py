@@ -397,7 +397,9 @@ QCheckBox::indicator {
     width: 12px; height: 12px; border: 1px solid $line_strong; border-radius: 3px;
     background: $field;
 }
-QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
+QCheckBox::indicator:checked {
+    background: $accent_strong; border-color: $accent_strong; image: url("$check");
+}
 
 QAbstractItemView { background: $panel; border: 1px solid transparent; outline: none; }
 QAbstractItemView::item { padding: 4px; }
@@ -457,8 +459,10 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 
 
 def _sheet(theme: Theme) -> str:
-    down = (_IMAGES / f"down-{theme.name}.svg").as_posix()
-    return _SHEET.substitute(vars(theme), down=down)
+    pictures = {
+        name: (_IMAGES / f"{name}-{theme.name}.svg").as_posix() for name in ("down", "check")
+    }
+    return _SHEET.substitute(vars(theme), **pictures)
 
 
 NO_PEN: Final = QPen(Qt.PenStyle.NoPen)

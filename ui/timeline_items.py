@@ -169,14 +169,7 @@ def _wave_image(
     reach = np.minimum(body, np.abs(lowest) + np.abs(highest)) * np.float32(_BODY)
     index = covered(low, high) * np.int16(_STEPS + 1) + covered(centre - reach, centre + reach)
     pixels = _mixes(*colors).take(index)
-    image = QImage(
-        pixels.tobytes(),
-        pixels.shape[1],
-        height,
-        pixels.shape[1] * 4,
-        QImage.Format.Format_ARGB32_Premultiplied,
-    )
-    return image.copy()  # the bytes go
+    return _image_of(pixels)
 
 
 def _spectrum_image(columns: npt.NDArray[np.uint8], height: int, colors: tuple[str, ...]) -> QImage:
@@ -189,14 +182,14 @@ def _spectrum_image(columns: npt.NDArray[np.uint8], height: int, colors: tuple[s
     levels = columns.T
     mixed = (levels[below] * (256 - share) + levels[above] * share) >> 8
     pixels = _shades(colors).take(mixed)
-    image = QImage(
-        pixels.tobytes(),
-        pixels.shape[1],
-        height,
-        pixels.shape[1] * 4,
-        QImage.Format.Format_ARGB32_Premultiplied,
-    )
-    return image.copy()  # the bytes go
+    return _image_of(pixels)
+
+
+def _image_of(pixels: npt.NDArray[np.uint32]) -> QImage:
+    """Pixels [rows, columns], premultiplied."""
+    height, width = pixels.shape
+    form = QImage.Format.Format_ARGB32_Premultiplied
+    return QImage(pixels.tobytes(), width, height, 4 * width, form).copy()  # the bytes go
 
 
 @lru_cache(maxsize=16)

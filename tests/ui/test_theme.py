@@ -7,7 +7,15 @@ import re
 import pytest
 from PyQt6.QtCore import QSize
 from PyQt6.QtGui import QColor, QIcon, QPalette
-from PyQt6.QtWidgets import QApplication, QComboBox, QDialog, QLabel, QPushButton, QWidget
+from PyQt6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from ui import theme as module
@@ -150,16 +158,20 @@ def test_small_text_keeps_to_the_system(qapp: QApplication) -> None:
 
 
 @BOTH
-def test_a_combo_box_shows_that_it_opens(qapp: QApplication, theme: Theme) -> None:
+def test_what_opens_and_what_is_on_shows_it(qapp: QApplication, theme: Theme) -> None:
     apply_theme(qapp, theme)
-    box = QComboBox()
-    dress(box)
-    box.resize(120, 28)
-    image = box.grab().toImage()
-    ground = QColor(theme.raised).name()
-    arrow = {
-        image.pixelColor(x, y).name()
-        for x in range(image.width() - 20, image.width() - 4)
-        for y in range(6, 22)
-    }
-    assert max(contrast(color, ground) for color in arrow) >= 3.0
+    combo, check = QComboBox(), QCheckBox()
+    check.setChecked(True)
+    for widget, ground in ((combo, theme.raised), (check, theme.accent_strong)):
+        dress(widget)
+        widget.resize(120 if widget is combo else 20, 28)
+        image = widget.grab().toImage()
+        size = image.size()
+        left = size.width() - 20 if widget is combo else 4
+        colors = {
+            image.pixelColor(x, y).name()
+            for x in range(left, left + 12)
+            for y in range(size.height() // 2 - 4, size.height() // 2 + 4)
+        }
+        assert QColor(ground).name() in colors
+        assert max(contrast(color, ground) for color in colors) >= 3.0
