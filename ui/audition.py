@@ -41,6 +41,8 @@ class Audition(QObject):
     """Turns lanes into what the player plays. What is heard never jumps because lanes changed."""
 
     heard_changed = pyqtSignal(str)
+    muted_changed = pyqtSignal(bool)
+    """Silent because the DAW plays, or no more."""
     told = pyqtSignal(str)
     """A sentence about following the DAW."""
 
@@ -216,6 +218,11 @@ class Audition(QObject):
 
     # With the DAW
 
+    @property
+    def is_muted(self) -> bool:
+        """Because the DAW plays."""
+        return self._is_muted
+
     def follow(self, state: TransportState, *, follows: bool, mutes: bool) -> None:
         """What the DAW's transport does to playing here; to be told of it some times a second.
 
@@ -250,6 +257,7 @@ class Audition(QObject):
         if on != self._is_muted:
             self._is_muted = on
             self.player.set_muted(on)
+            self.muted_changed.emit(on)
 
     def _place_in(self, state: TransportState) -> float | None:
         """Where the DAW is, in seconds on the timeline; None where one of the two has no place,

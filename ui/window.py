@@ -437,6 +437,7 @@ class MainWindow(QMainWindow):
         self.player.device_found.connect(self._device_found)
         self.player.error.connect(self._failed)
         self.audition.heard_changed.connect(self._heard)
+        self.audition.muted_changed.connect(self._show_audio)
         self.audition.told.connect(self._told)
         self.outbox.told.connect(self._told)
         self.outbox.failed.connect(self._failed)
@@ -1353,8 +1354,13 @@ class MainWindow(QMainWindow):
         self._show_engine()
 
     def _show_audio(self) -> None:
-        self.transport.audio.setVisible(bool(self._audio_fault))
-        self.transport.audio.say(self.tr("No audio"), self._audio_fault, "warning")
+        sign, muted = self.transport.audio, self.audition.is_muted
+        sign.setVisible(muted or bool(self._audio_fault))
+        if muted and not self._audio_fault:
+            why = self.tr("Silent while the DAW plays; the settings can change that.")
+            sign.say(self.tr("Silent"), why, "warning")
+        else:
+            sign.say(self.tr("No audio"), self._audio_fault, "warning")
 
     def _show_tempo(self) -> None:
         state = self.daw.state
@@ -1445,7 +1451,7 @@ class MainWindow(QMainWindow):
         self.show_settings()
         assert self.settings_page is not None
         self.settings_page.tabs.setCurrentIndex(
-            {"audio": 1, "midi": 2, "daw": 2, "engine": 4}[name]
+            {"audio": 1 if self._audio_fault else 2, "midi": 2, "daw": 2, "engine": 4}[name]
         )
 
     def _tempo_pressed(self) -> None:

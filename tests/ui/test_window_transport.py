@@ -259,11 +259,16 @@ def test_following_can_begin_and_end_while_the_daw_plays(
     playing = TransportState("link", 120.0, 3.0, True, 0)
     window.daw.transport_changed.emit(playing)
     assert player.told("set_muted") == [(True,)]
-    window.show_settings()
+    # Who hears nothing is told why, and led to where it can be changed.
+    assert window.transport.audio.isVisible()
+    assert window.transport.audio.text() == "Silent"
+    window.transport.audio.click()
     assert window.settings_page is not None
+    assert window.settings_page.follow.isVisible()
     window.settings_page.follow.click()
     window.daw.transport_changed.emit(playing)
     assert player.told("set_muted")[-1] == (False,)
+    assert not window.transport.audio.isVisible()
     assert len(player.told("play_on_bar")) == 1
     player.play()
     window.settings_page.follow.click()
@@ -271,6 +276,7 @@ def test_following_can_begin_and_end_while_the_daw_plays(
     assert player.is_playing  # goes on by itself, muted as asked for
     assert player.told("set_muted")[-1] == (True,)
     window.settings_page.take_tempo.click()
+    window.store.wait()
     kept = json.loads(window.store.path.read_text())
     assert (kept["follow_daw"], kept["take_daw_tempo"]) == (False, False)
 

@@ -790,6 +790,14 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Die Diagnose ist in der Zwischenablage. Sie enthält Pfade, aber keine Musik.</translation>
     </message>
     <message>
+        <source>Silent while the DAW plays; the settings can change that.</source>
+        <translation>Still, während die DAW spielt; die Einstellungen können das ändern.</translation>
+    </message>
+    <message>
+        <source>Silent</source>
+        <translation>Still</translation>
+    </message>
+    <message>
         <source>No audio</source>
         <translation>Kein Audio</translation>
     </message>
