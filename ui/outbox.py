@@ -110,7 +110,14 @@ class Outbox(QObject):
     ) -> list[Path]:
         return [project.export(id, as_flac=as_flac, between_seconds=between) for id in variant_ids]
 
-    def copy(self, project: Project, variant_ids: Sequence[int], *, as_flac: bool) -> None:
+    def copy(
+        self,
+        project: Project,
+        variant_ids: Sequence[int],
+        *,
+        as_flac: bool,
+        between: tuple[float, float] | None,
+    ) -> None:
         """On the clipboard as files."""
 
         def done(paths: list[Path]) -> None:
@@ -121,7 +128,7 @@ class Outbox(QObject):
                 project.placed(id, path, "copied")
             self.told.emit(self.tr("Copied: paste it in your DAW or in a folder."))
 
-        self.export(project, variant_ids, as_flac=as_flac, between=None, then=done)
+        self.export(project, variant_ids, as_flac=as_flac, between=between, then=done)
 
     def reveal(self, project: Project, variant_ids: Sequence[int], *, as_flac: bool) -> None:
         """Open the folder of exports, in which the variant then lies."""

@@ -1097,7 +1097,9 @@ class MainWindow(QMainWindow):
 
     def _copy(self, project: Project) -> None:
         self._need_variant()
-        self.outbox.copy(project, self.chosen_variants(), as_flac=self._as_flac)
+        self.outbox.copy(
+            project, self.chosen_variants(), as_flac=self._as_flac, between=self._cut()
+        )
 
     def _reveal(self, project: Project) -> None:
         self._need_variant()

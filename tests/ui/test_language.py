@@ -264,10 +264,6 @@ def mnemonics_taken_twice(window: MainWindow) -> list[str]:
     return sorted({key for key in keys if keys.count(key) > 1})
 
 
-def test_no_mnemonic_of_the_english_window_is_taken_twice(window: MainWindow) -> None:
-    assert mnemonics_taken_twice(window) == []
-
-
 def test_the_german_window_cuts_nothing_off(
     german: None,
     tmp_path: Path,
