@@ -85,25 +85,6 @@ def test_a_dropped_file_becomes_the_clip_that_is_worked_on(
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("a folder", "is a folder"),
-        ("text.wav", "not an audio file"),
-        ("gone.wav", "not there any more"),
-    ],
-)
-def test_what_is_no_clip_is_told_in_the_window(
-    window: MainWindow, tmp_path: Path, qtbot: QtBot, name: str, words: str
-) -> None:
-    (tmp_path / "a folder").mkdir()
-    (tmp_path / "text.wav").write_text("no sound")
-    window.add_files([tmp_path / name])
-    qtbot.waitUntil(lambda: words in said(window), timeout=WAIT_MS)
-    assert window.messages.messages[0].kind == "error"
-    assert session_of(window).clips() == []
-
-
 def test_previews_grow_and_variants_take_their_place(
     window: MainWindow, engine: HandEngine, player: NotedPlayer, tmp_path: Path, qtbot: QtBot
 ) -> None:
@@ -329,19 +310,6 @@ def test_what_is_dragged_is_written_in_another_thread(
     qtbot.waitUntil(lambda: "can be dragged" in said(window), timeout=WAIT_MS)
     assert begun == [1]
     assert len(list((tmp_path / "exports").iterdir())) == 2
-
-
-def test_a_full_disk_while_exporting_is_told_and_loses_nothing(
-    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
-) -> None:
-    add_clip(window, tmp_path, qtbot)
-    a, _ = render(window, engine, qtbot)
-    # A file where the folder should be is as good as a full disk.
-    (tmp_path / "exports").write_text("in the way")
-    window.history.choose(a)
-    press(window, Key.Key_S, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: "could not be exported" in said(window), timeout=WAIT_MS)
-    assert session_of(window).variant(a).audio_path.is_file()
 
 
 def test_a_killed_engine_is_told_with_a_way_to_go_on(
