@@ -28,6 +28,7 @@ from jukebox_studio.request import (
     Request,
     Restyle,
     Sampling,
+    Schedule,
     Span,
     Upsample,
     Vary,
@@ -124,6 +125,9 @@ class RenderOptions:
     """Draw among the k likeliest codes only; 0 is off. By level: `0,1:100`."""
     top_p: str = "0"
     """Draw among the likeliest codes that together have this probability; 0 is off."""
+    schedule: Schedule = "parallel"
+    """Levels below the top: many windows side by side, or, exact, one after the other as published,
+    several times as slow."""
     preview: bool = False
     """Make the top level only; `upsample` goes on from there."""
     width: float = 1.0
@@ -173,7 +177,7 @@ class RenderOptions:
             )
             if top_k != int(top_k):
                 raise JukeboxError(f"Top-k is a whole number, not {top_k:g}.")
-            return Sampling(temperature, int(top_k), top_p)
+            return Sampling(temperature, int(top_k), top_p, self.schedule)
 
         levels = {n for v in (temperatures, top_ks, top_ps) for n in v if n is not None}
         return of(None), {level: of(level) for level in sorted(levels)}

@@ -40,6 +40,7 @@ from jukebox_studio.request import (
     Request,
     Restyle,
     Sampling,
+    Schedule,
     Span,
     Upsample,
     Vary,
@@ -259,14 +260,16 @@ def test_a_very_long_name_is_cut(studio: Studio, make_clip: MakeClip, tmp_path: 
 # Variants ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("schedule", ["parallel", "exact"])
 @pytest.mark.parametrize("kind", ["continue", "vary"])
 def test_a_variant_is_the_same_alone_and_among_others(
-    studio: Studio, make_clip: MakeClip, kind: str
+    studio: Studio, make_clip: MakeClip, kind: str, schedule: Schedule
 ) -> None:
     clip = make_clip(channels=2)
     request = Request(
         clip,
         operation_of(kind, clip),
+        sampling=Sampling(schedule=schedule),
         style=Style.of("Ada:0.5,Bo:0.5"),
         lyrics="la",
         guidance=Guidance(1.0, 1.0),
@@ -278,6 +281,31 @@ def test_a_variant_is_the_same_alone_and_among_others(
     assert same_codes(three.codes[2], one.codes[0])
     assert np.array_equal(three.samples[2], one.samples[0])
     assert not same_codes(three.codes[0], three.codes[1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schedules_differ_below_the_top_only(
+    studio: Studio, make_clip: MakeClip, kind: str
+) -> None:
+    clip = make_clip()
+    request = Request(clip, operation_of(kind, clip), variants=1, lyrics="la")
+    one = studio.render(request)
+    other = studio.render(replace(request, sampling_by_level={0: Sampling(schedule="exact")}))
+    top_alone = studio.render(replace(request, sampling_by_level={1: Sampling(schedule="exact")}))
+    (a,), (b,) = one.codes, other.codes
+    assert torch.equal(a.levels[1], b.levels[1])
+    assert a.levels[0].shape == b.levels[0].shape
+    assert not torch.equal(a.levels[0], b.levels[0])
+    assert same_codes(a, top_alone.codes[0]), "nothing can be done side by side there"
+    asked = one.described()["request"]["sampling"], other.described()["request"]
+    assert asked[0]["schedule"] == "parallel"
+    assert asked[1]["sampling_by_level"]["0"]["schedule"] == "exact"
+
+
+def test_one_window_is_the_same_in_both_schedules(studio: Studio, make_clip: MakeClip) -> None:
+    request = Request(make_clip(), Continue(0.001, "seconds"), variants=1)
+    exact = studio.render(replace(request, sampling=Sampling(schedule="exact")))
+    assert same_codes(studio.render(request).codes[0], exact.codes[0])
 
 
 def test_another_seed_is_other_music(studio: Studio, make_clip: MakeClip) -> None:
@@ -602,23 +630,29 @@ def test_a_span_is_previewed_when_it_is_whole(
     assert {p.length_samples for p in previews} == {clip.length_samples}
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "upsample"])
+@pytest.mark.parametrize(
+    ("kind", "schedule"),
+    [*((kind, "parallel") for kind in (*KINDS, "upsample")), ("vary", "exact")],
+)
 def test_a_render_stopped_many_times_ends_as_if_it_never_was(
     studio: Studio,
     make_clip: MakeClip,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
+    schedule: Schedule,
 ) -> None:
     monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
     monkeypatch.setattr(engine, "PREVIEW_SECONDS", 0.05)
+    sampling = Sampling(schedule=schedule)
     clip = make_clip(0.11, channels=2)
     if kind == "upsample":
         preview = Request(clip, Restyle(0.2), variants=1, preview_only=True)
         path = studio.render(preview).finished[0].codes_path
         request = Request(clip, Upsample(), path)
     else:
-        request = Request(clip, operation_of(kind, clip), lyrics="la", variants=2, seed=3)
+        operation = operation_of(kind, clip)
+        request = Request(clip, operation, sampling=sampling, lyrics="la", variants=2, seed=3)
     whole = studio.render(request)
     out, job = tmp_path / "stopped", tmp_path / "job"
     takes, events = 10, list[Event]()
@@ -776,7 +810,13 @@ def test_little_memory_makes_fewer_rows_at_a_time_and_the_same_codes(
     assert "1 of 3 rows are sampled at a time" in short.notes
     for a, b in zip(short.codes, plenty.codes, strict=True):
         assert same_codes(a, b)
+    whole = replace(request, preview_only=False)
+    many = Studio(studio.bundle.folder, Models(), studio.out).render(whole)
+    assert "rows are sampled at a time" in many.notes
+    monkeypatch.undo()
+    assert same_codes(many.codes[2], studio.render(whole).codes[2])
     free = need.weights_bytes / 2
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": free}))
     with pytest.raises(JukeboxError, match="Close other programs"):
         Studio(studio.bundle.folder, Models(), studio.out).render(request)
 

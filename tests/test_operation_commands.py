@@ -62,6 +62,7 @@ def test_everything_that_can_be_said_is_asked_for(tmp_path: Path, clip: Path) ->
         *("--variants", "2", "--first-variant", "3", "--seed", "18446744073709551615"),
         *("--temperature", "0.9,0:0.95", "--top-k", "0,0:100", "--top-p", "0", "--preview"),
         *("--width", "0.5", "--to-grid", "--format", "flac", "--precision", "int8"),
+        *("--schedule", "exact"),
     )
     assert request.operation == Continue(2.0, "bars")
     made = request.clip
@@ -77,8 +78,8 @@ def test_everything_that_can_be_said_is_asked_for(tmp_path: Path, clip: Path) ->
     )
     assert (request.lyrics, request.guidance) == ("la la", Guidance(1.5, 2.0))
     assert (request.variants, request.first_variant, request.seed) == (2, 3, 2**64 - 1)
-    assert request.sampling == Sampling(0.9)
-    assert request.sampling_by_level == {0: Sampling(0.95, top_k=100)}
+    assert request.sampling == Sampling(0.9, schedule="exact")
+    assert request.sampling_by_level == {0: Sampling(0.95, top_k=100, schedule="exact")}
     assert (request.preview_only, request.width, request.to_grid) == (True, 0.5, True)
     assert (request.file_format, request.precision) == ("flac", "int8")
     assert request.date is not None
