@@ -28,8 +28,8 @@ from daw.window_driver import BAR, FREE, Desk, desk_with_ardour  # noqa: E402
 
 SCREEN = (1600, 1100)
 FRAMES_PER_SECOND = 10
-WIDTH = 1100
-CAPTION_PX = 44
+WIDTH = 1280
+CAPTION_PX = 48
 BARS = 2
 
 
@@ -67,7 +67,7 @@ class Film:
             words = path.with_suffix(".txt")
             words.write_text(caption, encoding="utf-8")
             text = (
-                f"drawtext=textfile={words}:fontcolor=0xe6e8eb:fontsize=22:x=24"
+                f"drawtext=textfile={words}:fontcolor=0xe6e8eb:fontsize=24:x=24"
                 f":y=h-{CAPTION_PX}+({CAPTION_PX}-text_h)/2"
             )
             chains.append(
@@ -77,7 +77,7 @@ class Film:
             )
         joined = "".join(f"[s{number}]" for number in range(len(self.scenes)))
         chains.append(f"{joined}concat=n={len(self.scenes)}")
-        picture = ["-c:v", "libwebp_anim", "-loop", "0", "-q:v", "55", "-compression_level", "6"]
+        picture = ["-c:v", "libwebp_anim", "-loop", "0", "-q:v", "75", "-compression_level", "6"]
         filters = ["-filter_complex", ";".join(chains)]
         command = ["ffmpeg", "-loglevel", "error", "-y", *inputs, *filters, *picture, str(out)]
         subprocess.run(command, check=True)
@@ -87,12 +87,14 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("out", type=Path)
     out = arguments.parse_args().out
-    frames = ((0, 0, 1590, 698), (60, 420, 1480, 640))
+    frames = ((0, 0, 1590, 698), (60, 446, 1480, 630))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         part = (BAR, 4 * BAR)
         size = f"{SCREEN[0]}x{SCREEN[1]}"
-        with desk_with_ardour(folder, region=part, size=size, frames=frames) as desk:
+        with desk_with_ardour(
+            folder, region=part, size=size, frames=frames, was_toured=True
+        ) as desk:
             film = Film(desk.ardour.display, folder)
             play(desk, film)
         film.develop(out)
@@ -102,7 +104,6 @@ def main() -> None:
 def play(desk: Desk, film: Film) -> None:
     hand = desk.hand
     wait_for("the demo clip", lambda: desk.clips() != [])
-    # Once before the camera runs, so that the first scene has no waiting in it.
     with film.scene("Select a region in Ardour, and send it", 3.5):
         desk.send()
         hand.to_front(desk.ours)
@@ -113,13 +114,15 @@ def play(desk: Desk, film: Film) -> None:
         wait_for("three variants", lambda: len(desk.variants()) == 3)
         time.sleep(1)
     with film.scene("Compare: 1, 2, 3 switch where you are, 0 is the clip"):
+        hand.press("1", "l")  # a loop over it
+        hand.press(*["ctrl+Right"] * 3)  # a bar before its start
+        began = desk.recorder.length_samples
         hand.press("space")
-        time.sleep(1.2)
-        hand.press("l", "1")
-        time.sleep(1.6)
+        wait_for("sound", lambda: desk.recorder.heard(began).any())
+        time.sleep(2.6)
         for key in ("2", "3", "2"):
             hand.press(key)
-            time.sleep(1.5)
+            time.sleep(1.3)
     hand.press("space", "l")
     with film.scene("Drag the one you like onto the timeline"):
         hand.drag(desk.head_of_heard_lane(), FREE)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import soundfile
@@ -19,6 +19,7 @@ from sound_server import Recorder, needed_for_sound, sound_server
 from jukebox_studio.clip import Clip
 from jukebox_studio.session import Session
 from jukebox_studio.session_records import Placement, SessionClip, Variant
+from ui.settings_file import Settings, write_settings
 from ui.theme import DARK
 
 DEMO = Path(__file__).resolve().parents[2] / "presets" / "demo" / "industrial-120bpm.flac"
@@ -106,10 +107,12 @@ def desk_with_ardour(
     region: tuple[int, int],
     size: str = "1600x1420",
     frames: tuple[tuple[int, int, int, int], ...] = ((0, 0, 1590, 698), (150, 580, 1280, 800)),
+    **settings: object,
 ) -> Iterator[Desk]:
     """region: position and length in samples of a part of the demo clip, on a track "beat".
 
-    frames: left, top, width and height of Ardour's window and of ours, in pixels.
+    frames: left, top, width and height of Ardour's window and of ours, in pixels. settings: of
+    ours, that are not the usual ones.
     """
     needed_for_ardour()
     needed_for_hand()
@@ -118,6 +121,10 @@ def desk_with_ardour(
     song = home.make_session("song", "")
     home.studio("daw", "install", "ardour")
     home.bind("Primary-Tertiary-y", "LuaAction/script-2")
+    write_settings(
+        home.folder / ".config" / "jukebox-studio" / "settings.json",
+        replace(Settings(), **settings),  # type: ignore[arg-type]
+    )
     sound, rate_hz = soundfile.read(DEMO)
     beat = home.folder / "beat.wav"
     soundfile.write(beat, resample_poly(sound, RATE_HZ, rate_hz), RATE_HZ, subtype="PCM_24")
