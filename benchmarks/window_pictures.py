@@ -120,6 +120,9 @@ def take(out: Path, look: str, project: Path) -> None:
     window.timeline.zoom_to_fit()
     window.hear(window.timeline.lanes()[2].id)
     picture("continue")
+    window.shortcuts.actions["spectrum"].trigger()
+    picture("spectrogram")
+    window.shortcuts.actions["spectrum"].trigger()
 
     project_of_clip, clip_id = window.project, window.clip_id
     assert project_of_clip is not None
@@ -159,6 +162,8 @@ def take(out: Path, look: str, project: Path) -> None:
     window.show_settings()
     assert window.settings_page is not None
     picture("settings", window.settings_page)
+    window.settings_page.tabs.setCurrentIndex(3)
+    picture("midi", window.settings_page)
     window.settings_page.close()
     window.show_keys()
     picture("keys", window.keys_page)

@@ -233,7 +233,7 @@ class Audition(QObject):
         """
         plays = state.playing and state.source in ("link", "midi", "osc")
         self._mute(plays and mutes and not follows)
-        is_led = plays and follows
+        is_led = plays and follows and bool(self._lanes)
         began, ended = is_led and not self._is_led, self._is_led and not plays
         moved = state.jumps != self._jumps
         self._is_led, self._jumps = is_led, state.jumps

@@ -535,7 +535,9 @@ def test_diagnostics_hold_versions_and_the_log(window: MainWindow, tmp_path: Pat
     assert "a line of the log" in text
 
 
-def test_the_daw_mutes_and_leads(window: MainWindow, player: NotedPlayer) -> None:
+def test_the_daw_mutes_and_leads_nothing_where_there_is_no_clip(
+    window: MainWindow, player: NotedPlayer
+) -> None:
     from bridge.transport import TransportState
 
     def state(playing: bool) -> TransportState:
@@ -548,8 +550,7 @@ def test_the_daw_mutes_and_leads(window: MainWindow, player: NotedPlayer) -> Non
     window.store.change(follow_daw=True)
     window.daw.transport_changed.emit(state(True))
     assert player.told("set_muted")[-1] == (False,)
-    [told] = player.told("play_on_bar")
-    assert (told[0], told[-1]) == (0.0, 4.0)
+    assert not player.told("play_on_bar")  # there is nothing to play yet
 
 
 def test_digits_switch_again_after_a_number_was_typed_and_generate_pressed(

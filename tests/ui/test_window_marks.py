@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QPoint, QPointF, Qt
+from PyQt6.QtCore import QPoint, QPointF, Qt, QUrl
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from ui_parts import WAIT_MS, HandEngine, NotedPlayer, add_clip, preview, render, result
@@ -110,7 +110,8 @@ def test_words_are_lit_as_they_sound_and_lead_to_their_time(
     # In the editor too, once the variant is what is worked on.
     window.history.choose(1)
     window.shortcuts.actions["go-on-from"].trigger()
-    window.request_panel.word_clicked.emit(lane.words[2][1])
+    assert window.request_panel.lyrics.sung.toPlainText() == "la li lo"
+    window.request_panel.lyrics.sung.anchorClicked.emit(QUrl("#2"))
     assert player.position_seconds == pytest.approx(lane.words[2][1])
 
 
