@@ -17,6 +17,7 @@ from bridge.midi_map import Action
 from ui.daw_link import DawLink
 from ui.panel_controls import describe, quiet_label
 from ui.theme import GRID_PX
+from ui.words import control_said
 
 _NAMES = {
     Action.GENERATE: QT_TRANSLATE_NOOP("MidiPage", "Generate"),
@@ -103,7 +104,7 @@ class MidiPage(QWidget):
         learning = control.learning
         bound: dict[Action, list[str]] = {}
         for binding in control.map.bindings:
-            bound.setdefault(binding.action, []).append(str(binding.control))
+            bound.setdefault(binding.action, []).append(control_said(binding.control))
         for row in range(self.tree.topLevelItemCount()):
             item = self.tree.topLevelItem(row)
             assert item is not None

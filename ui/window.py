@@ -74,7 +74,7 @@ from ui.theme import GRID_PX, THEMES, apply_theme, dress, icon
 from ui.timeline import TimelineView
 from ui.timeline_grid import Snap
 from ui.transport_bar import TransportBar
-from ui.words import change_name, operation_name
+from ui.words import change_name, operation_name, transport_said
 
 SEARCH_MILLISECONDS = 150
 PROGRESS_MILLISECONDS = 100
@@ -1370,7 +1370,7 @@ class MainWindow(QMainWindow):
             kind = "warning" if state.lost else "good"
             picture = "play" if state.playing else ""
             word = f"{state.tempo_bpm:.1f} {self._daw_source(state.source)}"
-            self.transport.tempo.say(word, state.sentence(), kind, picture)
+            self.transport.tempo.say(word, transport_said(state), kind, picture)
             return
         clip = self._clip()
         if state is not None and state.lost is not None:

@@ -9,6 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bridge.midi_map import Control
+    from bridge.transport import TransportState
     from jukebox_studio.licences import Licence
     from jukebox_studio.tempo_detection import TempoGuess
 
@@ -69,6 +71,37 @@ def licence_said(licence: Licence) -> str:
         return use.format(licence.name)
     say = translate("Words", "When you share the music, say: “{0}”").format(licence.disclosure)
     return f"{use.format(licence.name)} {say}"
+
+
+def transport_said(state: TransportState) -> str:
+    """Who tells the time, how fast, and whether it plays; as `TransportState.sentence`."""
+    names = {
+        "link": translate("Words", "Ableton Link"),
+        "midi": translate("Words", "MIDI clock"),
+        "osc": translate("Words", "the DAW"),
+    }
+    source = names.get(state.source or "", "")
+    if state.playing:
+        said = translate("Words", "{tempo} BPM from {source}, playing.")
+    else:
+        said = translate("Words", "{tempo} BPM from {source}, stopped.")
+    text = said.format(tempo=f"{state.tempo_bpm:.1f}", source=source)
+    if state.lost in names:
+        text += " " + translate("Words", "Lost: {source}.").format(source=names[state.lost])
+    return text
+
+
+def control_said(control: Control) -> str:
+    """A note or controller of a device, as its own `str` is in English."""
+    kinds = {
+        "note": translate("Words", "note {0}"),
+        "cc": translate("Words", "CC {0}"),
+        "cc14": translate("Words", "CC {0} (14 bit)"),
+    }
+    kind = kinds[control.kind].format(control.number)
+    if control.channel is None:
+        return translate("Words", "{0}, any channel").format(kind)
+    return translate("Words", "{0}, channel {1}").format(kind, control.channel)
 
 
 def tempo_guess_said(guess: TempoGuess) -> str:

@@ -2743,6 +2743,50 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Wer die Musik weitergibt, sagt dazu: „{0}“</translation>
     </message>
     <message>
+        <source>Ableton Link</source>
+        <translation>Ableton Link</translation>
+    </message>
+    <message>
+        <source>MIDI clock</source>
+        <translation>MIDI-Clock</translation>
+    </message>
+    <message>
+        <source>the DAW</source>
+        <translation>der DAW</translation>
+    </message>
+    <message>
+        <source>{tempo} BPM from {source}, playing.</source>
+        <translation>{tempo} BPM von {source}, spielt.</translation>
+    </message>
+    <message>
+        <source>{tempo} BPM from {source}, stopped.</source>
+        <translation>{tempo} BPM von {source}, steht.</translation>
+    </message>
+    <message>
+        <source>Lost: {source}.</source>
+        <translation>Verloren: {source}.</translation>
+    </message>
+    <message>
+        <source>note {0}</source>
+        <translation>Note {0}</translation>
+    </message>
+    <message>
+        <source>CC {0}</source>
+        <translation>CC {0}</translation>
+    </message>
+    <message>
+        <source>CC {0} (14 bit)</source>
+        <translation>CC {0} (14 Bit)</translation>
+    </message>
+    <message>
+        <source>{0}, any channel</source>
+        <translation>{0}, jeder Kanal</translation>
+    </message>
+    <message>
+        <source>{0}, channel {1}</source>
+        <translation>{0}, Kanal {1}</translation>
+    </message>
+    <message>
         <source>Sounds like {tempo} BPM (sure, {percent}%); it may be {others}.</source>
         <translation>Klingt nach {tempo} BPM (sicher, {percent} %); es könnten {others} sein.</translation>
     </message>
