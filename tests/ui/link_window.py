@@ -59,6 +59,8 @@ def main() -> dict[str, object]:
     result["met"] = until(lambda: sign.text().endswith("Link"))
     other.set_tempo(93.5)
     result["shown"] = until(lambda: sign.text() == "93.5 Link")
+    # What is shown is on its way there, a fifth of a second long.
+    until(lambda: window.daw.state is not None and abs(window.daw.state.tempo_bpm - 93.5) < 1e-3)
     corner = window.timeline._grid.meter_and_tempo(0.0)[1]
     result["grid"] = round(float(corner), 1)
 
