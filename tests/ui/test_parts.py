@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -77,6 +78,35 @@ def test_long_credits_are_not_laid_out_at_once(tiny_bundle: Path, qtbot: QtBot) 
     [shown] = [t for t in page.findChildren(QPlainTextEdit) if credits[0] in t.toPlainText()]
     assert credits[-1] in shown.toPlainText()
     assert shown.isReadOnly()
+
+
+def test_a_window_that_was_opened_used_and_closed_has_not_reached_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from PyQt6.QtTest import QTest\n"
+        "from ui.app import application, make_window\n"
+        "app = application()\n"
+        "window = make_window(app, Path(sys.argv[1]) / 'log')\n"
+        "window.show()\n"
+        "window.open_first_project()\n"
+        "for _ in range(600):\n"
+        "    QTest.qWait(100)\n"
+        "    if window.clip_id is not None and window.model is not None:\n"
+        "        break\n"
+        "assert window.request_panel.generate.isEnabled()\n"
+        "window.close()\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] == 'torch']\n"
+    )
+    folders = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DOCUMENTS_DIR", "HOME")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=os.environ | {name: str(tmp_path) for name in folders},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_without_qt_the_command_says_what_to_install() -> None:
