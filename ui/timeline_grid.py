@@ -63,6 +63,8 @@ class Grid:
         self, start_seconds: float, end_seconds: float, px_per_second: float
     ) -> Iterator[GridLine]:
         """The lines from start to end, as dense as can be told apart: beats, bars, or every 2^n."""
+        if end_seconds <= start_seconds:
+            return  # a repaint beside the lanes, of nothing but headers
         song = self.song
         first_bar = math.floor(self._bar_at(start_seconds))
         last_bar = math.ceil(self._bar_at(end_seconds))

@@ -926,3 +926,12 @@ def test_a_clip_years_into_the_song_is_shown_and_played(
     qtbot.keyClick(view, Qt.Key.Key_End)
     qtbot.keyClick(view, Qt.Key.Key_Left)
     view.grab()
+
+
+def test_a_corner_of_a_header_is_painted_alone(view: TimelineView) -> None:
+    canvas = view.viewport()
+    assert canvas is not None
+    before = canvas.grab()
+    # As when a window that covered it is moved away.
+    canvas.repaint(2, 60, 10, 20)
+    assert canvas.grab().toImage() == before.toImage()

@@ -122,3 +122,7 @@ def test_what_changes_and_what_holds() -> None:
 def test_lengths_in_bars_go_through_changes() -> None:
     assert ODD.bars_between(0.0, 11.0) == 4
     assert ODD.bars_between(5.75, 9.25) == 1
+
+
+def test_a_stretch_without_width_has_no_lines() -> None:
+    assert list(Grid(SongTime.steady(120)).lines(0.0, 0.0, 50.0)) == []
