@@ -516,6 +516,9 @@ class Project(QObject):
         request = replace(request, date=now())
         if parent_id is not None and request.codes_path is None:
             request = replace(request, codes_path=self.session.variant(parent_id).codes_path)
+        length = length_said(request)
+        if isinstance(request.operation, Upsample) and parent_id is not None:
+            length = self.session.job(self.session.variant(parent_id).job_id).length_said
         job = self.session.add_job(
             request.to_json(),
             clip_id,
@@ -523,7 +526,7 @@ class Project(QObject):
             parent_id=parent_id,
             operation=request.operation.kind,
             styles=styles_said(request),
-            length_said=length_said(request),
+            length_said=length,
             model=str(model),
         )
         try:

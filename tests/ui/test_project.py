@@ -245,6 +245,8 @@ def test_a_preview_is_upsampled_in_its_place(
     project.upsample(variant.id)
     request, out, _ = engine.begun.get(timeout=20)
     assert request["operation"]["kind"] == "upsample"
+    first, again = project.session.jobs()
+    assert again.length_said == first.length_said  # of the variant, not of the clip
     assert request["codes_path"] == str(variant.codes_path)
     engine.says.put(result(out, 0))
     engine.says.put(Finished())
