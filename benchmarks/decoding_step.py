@@ -235,9 +235,8 @@ def measure(name: str, threads: int, batches: list[int], steps: int, seconds: fl
     case = CASES[name]
     process = psutil.Process()
     bandwidth = [bandwidth_gb_per_s()]
-    before = process.memory_info().rss
     peer = Peer(case)
-    peer_bytes = process.memory_info().rss - before
+    peer_bytes = sum(p.nbytes for p in peer.model.parameters())
     with torch.device("meta"):
         prior = Prior(case.config())
     prior.load_state_dict(peer.weights(), assign=True)

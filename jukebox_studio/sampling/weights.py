@@ -18,6 +18,8 @@ Letters: M rows, K inputs, N outputs.
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -97,7 +99,21 @@ def _block(block: Block, precision: Precision) -> BlockWeights:
         return _product(layer.w, layer.b, precision)
 
     mlp_in, mlp_out = _mlp(block.mlp, precision)
-    return BlockWeights(of(block.attn.c_attn), of(block.attn.c_proj), mlp_in, mlp_out)
+    packed = BlockWeights(of(block.attn.c_attn), of(block.attn.c_proj), mlp_in, mlp_out)
+    if block.mlp.c_fc.w.numel() >= _LARGE:
+        _give_back_memory()
+    return packed
+
+
+_LARGE = 2**20
+
+
+def _give_back_memory() -> None:
+    """To the system, what packing has freed: as much as the weights take lies between them else."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+        if trim is not None:
+            trim(0)
 
 
 def _mlp(mlp: MLP, precision: Precision) -> tuple[Product, Product]:

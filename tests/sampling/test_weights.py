@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import psutil
 import pytest
 import torch
 from tiny_priors import ORDER_DEPTHS, order_config, random_inputs, random_prior, upsampler_config
@@ -10,6 +11,7 @@ from torch import Tensor
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PriorConfig, TransformerConfig
 from jukebox_studio.model.prior import Prior
+from jukebox_studio.model.transformer import Transformer
 from jukebox_studio.sampling import weights
 from jukebox_studio.sampling.decode import Decoder
 from jukebox_studio.sampling.weights import Precision, head_weights, stack_weights
@@ -174,6 +176,19 @@ def test_packed_weights_go_with_their_model() -> None:
     there = len(weights._packed)
     del prior
     assert len(weights._packed) == there - 1
+
+
+@pytest.mark.serial
+@pytest.mark.parametrize(("precision", "share"), [("float32", 1.0), ("int8", 0.25)])
+def test_packed_weights_take_no_more_memory_than_they_must(
+    precision: Precision, share: float
+) -> None:
+    stack = Transformer(TransformerConfig(1536, 6, 2, 2, 4), 64).eval()
+    size = sum(p.nbytes for p in stack.parameters())
+    process = psutil.Process()
+    before = process.memory_info().rss
+    stack_weights(stack, precision)
+    assert process.memory_info().rss - before < 1.2 * share * size + 10e6
 
 
 def test_int8_is_refused_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:

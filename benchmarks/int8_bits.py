@@ -1,0 +1,113 @@
+"""What int8 costs on music that the model was not trained on: bits per code, and logits.
+
+    python benchmarks/int8_bits.py --data DATA [--model presets/starter] [--split validation]
+        [--cache CACHE] [--windows 4]
+
+DATA is the folder that the starter's recipe makes, CACHE the one of `jukebox-studio evaluate`. Both
+precisions predict the same codes of the same windows, through the sampler's own stack.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from jukebox_studio.bundle import find_bundle
+from jukebox_studio.model.config import Precision
+from jukebox_studio.model.labels import LabelTables
+from jukebox_studio.model.load import load_prior, load_vqvae
+from jukebox_studio.model.prior import Prior
+from jukebox_studio.sampling.decode import CachedStack
+from jukebox_studio.sampling.weights import head_weights
+from jukebox_studio.training.codes import Batch, CodeWindows, encode_tracks
+from jukebox_studio.training.data import decode_tracks, read_table
+
+RESULTS = Path(__file__).parent / "results" / "int8_bits.json"
+
+
+def sampler_logits(prior: Prior, batch: Batch, precision: Precision) -> Tensor:
+    """Tensor[B, n_ctx, V]: what the sampler would draw each code from, given those before it."""
+    tokens = prior.lyric_tokens(batch.y, None)
+    conditioning = prior.conditioning(batch.y, batch.above)
+    ids = prior.sequence(batch.codes, tokens)
+    x_cond = prior.sequence_conditioning(conditioning)
+    stack = CachedStack(prior.prior.transformer, len(ids), prior.encoder_kv(tokens), precision)
+    h = stack.feed(prior.prior.embed(ids, x_cond, conditioning.y_cond))
+    if prior.prior.conditions_output and x_cond is not None:
+        h = h + x_cond
+    logits = head_weights(prior.prior, precision)(h.flatten(0, 1))
+    return logits.view(*ids.shape, -1)[:, -batch.codes.shape[1] :]
+
+
+def bits(logits: Tensor, prior: Prior, batch: Batch) -> float:
+    ids = prior.sequence(batch.codes, prior.lyric_tokens(batch.y, None))
+    ids = ids[:, -batch.codes.shape[1] :]
+    return float(F.cross_entropy(logits.flatten(0, 1), ids.flatten())) / math.log(2)
+
+
+@torch.inference_mode()
+def measure(prior: Prior, windows: CodeWindows, per_track: int) -> dict[str, float]:
+    """Means over windows."""
+    sums = dict.fromkeys(("float32", "int8", "plain", "error", "same_best"), 0.0)
+    count = 0
+    for batch in windows.even(per_track, 4):
+        rows = len(batch.codes)
+        exact, coarse = (sampler_logits(prior, batch, p) for p in ("float32", "int8"))
+        spread = (exact - exact.mean(dim=-1, keepdim=True)).norm()
+        found = {
+            "float32": bits(exact, prior, batch),
+            "int8": bits(coarse, prior, batch),
+            "plain": float(prior.loss(batch.codes, batch.y, batch.above).codes),
+            "error": float((coarse - exact).norm() / spread),
+            "same_best": float((coarse.argmax(-1) == exact.argmax(-1)).float().mean()),
+        }
+        for key, value in found.items():
+            sums[key] += rows * value
+        count += rows
+    return {"windows": count, **{key: value / count for key, value in sums.items()}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default="presets/starter")
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--windows", type=int, default=4, help="of each track, at most")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    bundle = find_bundle(given.model)
+    manifest = bundle.manifest
+    rate = manifest.sample_rate_hz
+    sounds = decode_tracks(read_table(given.data), rate, given.data / f"cache-{rate}")
+    held = [s for s in sounds if s.track.split == given.split]
+    coded = encode_tracks(load_vqvae(bundle), held, given.cache / "codes")
+    tables = LabelTables.from_file(bundle.labels_path(manifest.label_versions[0]))
+    results: dict[str, Any] = {"model": manifest.name, "split": given.split, "levels": {}}
+    print("| level | windows | bits in float32 | in int8 | more | error of logits | same best |")
+    print("|---|---|---|---|---|---|---|")
+    for level in sorted(manifest.priors, reverse=True):
+        prior = load_prior(bundle, level)
+        found = measure(prior, CodeWindows(coded, prior.config, tables, seed=0), given.windows)
+        results["levels"][level] = found
+        print(
+            f"| {level} | {found['windows']:.0f} | {found['float32']:.4f} | {found['int8']:.4f} | "
+            f"{found['int8'] - found['float32']:+.4f} | {found['error']:.2%} | "
+            f"{found['same_best']:.1%} |",
+            flush=True,
+        )
+    given.results.parent.mkdir(parents=True, exist_ok=True)
+    given.results.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
