@@ -221,6 +221,10 @@ class NamePicker(QWidget):
             self.list.setFocus()
             self.list.setCurrentIndex(self.model.index(0))
             return True
+        if watched is self.field and event.key() == Qt.Key.Key_Escape and self.browse.isChecked():
+            self.field.clear()
+            self.browse.setChecked(False)
+            return True
         if watched is self.list:
             name = self.list.currentIndex().data(NAME_ROLE)
             if event.key() == Qt.Key.Key_F and name is not None:

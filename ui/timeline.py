@@ -195,7 +195,7 @@ class TimelineView(QAbstractScrollArea):
         return self._active
 
     def chosen_lanes(self) -> tuple[str, ...]:
-        """Lanes marked with Ctrl and a click, or Ctrl and Return, to be dragged out together."""
+        """Lanes marked with Ctrl and a click, or Ctrl and Space, to be dragged out together."""
         return tuple(lane.id for lane in self._lanes if lane.id in self._chosen)
 
     def toggle_spectrum(self) -> None:
@@ -892,6 +892,17 @@ class TimelineView(QAbstractScrollArea):
 
     # Keys ------------------------------------------------------------------------------------
 
+    def event(self, event: QEvent | None) -> bool:
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.ShortcutOverride
+            and event.key() == Qt.Key.Key_Delete
+            and self._current_point()
+        ):
+            event.accept()  # the point under the playhead goes, and not a variant
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Keys of the timeline; the others go on to the window."""
         assert event is not None
@@ -919,7 +930,7 @@ class TimelineView(QAbstractScrollArea):
         elif key in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
             direction = -1 if key == Qt.Key.Key_PageUp else 1
             self._down.setValue(self._down.value() + direction * self._down.pageStep())
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and is_control:
+        elif key == Qt.Key.Key_Space and is_control:
             self._toggle_chosen(self._active)
         elif key == Qt.Key.Key_A and is_control:
             start = min(lane.start_seconds for lane in self._lanes)

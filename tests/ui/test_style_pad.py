@@ -98,6 +98,15 @@ def test_typing_and_enter_add_artists(qtbot: QtBot, pad: StylePad) -> None:
     assert len(artists(pad)) == 2
 
 
+def test_escape_closes_the_list_from_the_field_too(qtbot: QtBot, pad: StylePad) -> None:
+    picker = pad.artist_picker
+    qtbot.keyClicks(picker.field, "bo")
+    assert picker.list.isVisible()
+    qtbot.keyClick(picker.field, KEY.Key_Escape)
+    assert not picker.list.isVisible()
+    assert picker.field.text() == ""
+
+
 def test_the_list_is_walked_with_keys_and_clicked(qtbot: QtBot, pad: StylePad) -> None:
     picker = pad.artist_picker
     assert not picker.list.isVisible()

@@ -408,7 +408,7 @@ def test_up_and_down_switch_what_is_heard(view: TimelineView) -> None:
     for _ in range(9):
         QTest.keyClick(view, Qt.Key.Key_Up)
     assert [args[0] for args in told[3:]] == [SOURCE_LANE]
-    QTest.keyClick(view, Qt.Key.Key_Return, CONTROL)
+    QTest.keyClick(view, Qt.Key.Key_Space, CONTROL)
     assert view.chosen_lanes() == (SOURCE_LANE,)
 
 

@@ -39,6 +39,7 @@ from jukebox_studio.licences import OPENAI_JUKEBOX
 from jukebox_studio.session import Session
 from jukebox_studio.tempo import SongTime
 from ui.shared import SOURCE_LANE
+from ui.timeline_morph import Morph, MorphPoint
 from ui.window import MainWindow
 
 Key = Qt.Key
@@ -611,3 +612,26 @@ def test_no_two_things_have_the_same_letter_with_alt(window: MainWindow) -> None
     letters = [found[1].casefold() for text in texts if (found := re.search("&([^&])", text))]
     assert len(letters) > 12
     assert sorted(letters) == sorted(set(letters))
+
+
+def test_keys_of_the_timeline_are_not_taken_by_the_window(
+    window: MainWindow, engine: HandEngine, player: NotedPlayer, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    render(window, engine, qtbot, variants=2)
+    view = window.timeline
+    view.setFocus()
+    press(window, Key.Key_1)
+    press(view, Key.Key_Space, Qt.KeyboardModifier.ControlModifier)
+    assert view.chosen_lanes() == (view.active_lane(),)
+    assert not player.is_playing
+    ends = (MorphPoint(0.0, (1.0, 0.0)), MorphPoint(1.0, (0.0, 1.0)))
+    view.set_morph(Morph(2.0, 2.0, ("Ada", "Bo"), ends))
+    window._go_to(3.0)
+    press(view, Key.Key_Delete)
+    morph = view.morph()
+    assert morph is not None
+    assert morph.points == ends[:1]
+    assert len(session_of(window).variants()) == 2
+    press(view, Key.Key_Delete)
+    qtbot.waitUntil(lambda: len(session_of(window).variants()) == 1, timeout=WAIT_MS)
