@@ -226,6 +226,13 @@ class Amount(QWidget):
         self.changed.emit(self.value())
 
 
+class WholeComboBox(QComboBox):
+    """Never narrower than its longest text; others give way to what is beside them."""
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
 class UpDownArea(QScrollArea):
     """Scrolls up and down alone: it is as wide as what is in it, in any language and font."""
 

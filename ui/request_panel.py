@@ -85,6 +85,7 @@ MOST_CODES = 2048
 """The largest codebook of the published models: top-k beyond is off anyway."""
 HIGHEST_WIDTH = 2.0
 _REST_MS = 100
+_PAIRED = "stands before a field"
 COMFORTABLE_TEMPERATURE = 2.0
 """Where the slider ends; presets and requests may go beyond."""
 
@@ -288,7 +289,11 @@ class RequestPanel(QWidget):
             button.setCheckable(True)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            describe(button, text.replace("&", ""), tip)
+            said = text.replace("&", "")
+            describe(button, said, tip)
+            # It would rather shorten its text than be as wide as it says.
+            room = self.fontMetrics().horizontalAdvance(said) + 5 * GRID_PX
+            button.setMinimumWidth(room)
             self.operations.addButton(button, number)
             self.operation_buttons[KINDS[number]] = button
             assert KINDS[number] == kind
@@ -537,6 +542,10 @@ class RequestPanel(QWidget):
             # Up, Down and typing do; the arrows are too small to hit and make a crowd.
             spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self._body.setMinimumWidth(77 * GRID_PX)
+        headings = [label for label in self.findChildren(QLabel) if label.property(_PAIRED)]
+        widest = max(22 * GRID_PX, *(label.sizeHint().width() for label in headings))
+        for label in headings:
+            label.setFixedWidth(widest)
         self.setFocusProxy(self.operation_buttons["continue"])
         QWidget.setTabOrder(self.operation_buttons["vary"], self.presets)
 
@@ -1025,7 +1034,7 @@ def _pair(label: QWidget, *widgets: QWidget | None) -> QHBoxLayout:
     line = QHBoxLayout()
     line.setContentsMargins(0, 0, 0, 0)
     line.setSpacing(2 * GRID_PX)
-    label.setFixedWidth(22 * GRID_PX)
+    label.setProperty(_PAIRED, True)
     line.addWidget(label)
     for number, widget in enumerate(widgets):
         if widget is None:

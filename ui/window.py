@@ -28,7 +28,6 @@ from PyQt6.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
     QApplication,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
@@ -61,7 +60,7 @@ from ui.inbox import ClipInbox, dropped_paths
 from ui.messages import MessageBar
 from ui.models_page import ModelsPage
 from ui.outbox import Outbox
-from ui.panel_controls import ElidedLabel, describe
+from ui.panel_controls import ElidedLabel, WholeComboBox, describe
 from ui.player import Player
 from ui.preset_menu import PresetShelf
 from ui.project import AUDIO_SUFFIXES, DawTempo, Project
@@ -241,7 +240,7 @@ class MainWindow(QMainWindow):
         self.working_on.setProperty("role", "dim")
         self.working_on.setContentsMargins(2 * GRID_PX, 0, 0, 0)
         line.addWidget(self.working_on, 1)
-        self.snap = QComboBox()
+        self.snap = WholeComboBox()
         for text, snap in (
             (self.tr("No snap"), Snap.OFF),
             (self.tr("Snap to beats"), Snap.BEAT),
@@ -251,7 +250,7 @@ class MainWindow(QMainWindow):
         describe(self.snap, self.tr("Snap"), self.tr("What the ends of a selection snap to"))
         self.snap.setCurrentIndex(max(0, self.snap.findData(self.store.settings.snap)))
         self.snap.activated.connect(self._snap_chosen)
-        self.pre_roll = QComboBox()
+        self.pre_roll = WholeComboBox()
         for bars in PRE_ROLLS_BARS:
             if bars == 0:
                 text = self.tr("No pre-roll")

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from PyQt6.lupdate.pylupdate import lupdate
 from PyQt6.QtCore import QCoreApplication, QLocale, QPoint, QTranslator
+from PyQt6.QtGui import QFont
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -22,6 +23,7 @@ from PyQt6.QtWidgets import (
     QMenuBar,
     QStyle,
     QStyleOptionComboBox,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -216,7 +218,9 @@ def room_px(widget: QWidget) -> int:
         field = QStyle.SubControl.SC_ComboBoxEditField
         box = QStyle.ComplexControl.CC_ComboBox
         return style.subControlRect(box, option, field, widget).width()
-    return widget.contentsRect().width()
+    # A tool button elides within its border and padding.
+    frame_px = 10 if isinstance(widget, QToolButton) and widget.text() else 0
+    return widget.contentsRect().width() - frame_px
 
 
 def is_cut_by_its_place(widget: QWidget) -> bool:
@@ -264,8 +268,20 @@ def mnemonics_taken_twice(window: MainWindow) -> list[str]:
     return sorted({key for key in keys if keys.count(key) > 1})
 
 
+@pytest.fixture(params=[1.0, 1.25], ids=["usual", "large"])
+def font_scale(request: pytest.FixtureRequest, qapp: QApplication) -> Iterator[float]:
+    """A system whose text is larger."""
+    before = qapp.font()
+    larger = QFont(before)
+    larger.setPointSizeF(request.param * before.pointSizeF())
+    qapp.setFont(larger)
+    yield request.param
+    qapp.setFont(before)
+
+
 def test_the_german_window_cuts_nothing_off(
     german: None,
+    font_scale: float,
     tmp_path: Path,
     engine: HandEngine,
     player: NotedPlayer,
