@@ -90,6 +90,9 @@ class TimelineView(QAbstractScrollArea):
         self._look = Look.of(current_theme(), self.font())
         self._grid = Grid(SongTime.steady(120))
         self._changes: list[Change] = []
+        self._lines_of: tuple[Grid, Axis, int] | None = None
+        """What the lines below were worked out for."""
+        self._lines_seen: list[GridLine] = []
         self._lanes: tuple[Lane, ...] = ()
         self._pinned = 0
         self._tops: list[int] = [0]
@@ -450,7 +453,11 @@ class TimelineView(QAbstractScrollArea):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         assert event is not None
-        self._paint(QPainter(self._canvas), QRectF(event.rect()), self._axis())
+        painter = QPainter(self._canvas)
+        try:
+            self._paint(painter, QRectF(event.rect()), self._axis())
+        finally:
+            painter.end()  # else what went wrong would be followed by a crash
 
     def _paint(self, painter: QPainter, exposed: QRectF, axis: Axis) -> None:
         look = self._look
@@ -494,9 +501,15 @@ class TimelineView(QAbstractScrollArea):
         return float(min(self._canvas.height(), end)) if self._lanes else float(self._lanes_top())
 
     def _lines(self, axis: Axis, left_px: float, right_px: float) -> list[GridLine]:
-        start = max(0.0, axis.seconds_at(max(left_px, self._header_px() - 80)))
-        end = max(start, axis.seconds_at(min(right_px, self._canvas.width() + 8)))
-        return list(self._grid.lines(start, end, axis.px_per_second))
+        """Those from one place to another, out of the view's: a part is drawn as the whole was."""
+        key = (self._grid, axis, self._canvas.width())
+        if key != self._lines_of:
+            start = max(0.0, axis.seconds_at(self._header_px() - 80))
+            end = axis.seconds_at(self._canvas.width() + 8)
+            self._lines_of = key
+            self._lines_seen = list(self._grid.lines(start, end, axis.px_per_second))
+        left, right = axis.seconds_at(left_px), axis.seconds_at(right_px)
+        return [line for line in self._lines_seen if left <= line.seconds <= right]
 
     def _paint_lanes(
         self,

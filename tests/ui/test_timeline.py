@@ -935,3 +935,33 @@ def test_a_corner_of_a_header_is_painted_alone(view: TimelineView) -> None:
     # As when a window that covered it is moved away.
     canvas.repaint(2, 60, 10, 20)
     assert canvas.grab().toImage() == before.toImage()
+
+
+def test_a_part_is_drawn_as_the_whole_was(view: TimelineView) -> None:
+    view.zoom_to(0.0, 30.0)
+    whole = view._lines(view._axis(), -1e4, 1e4)
+    assert len(whole) > 15
+    for left in range(0, view.width(), 37):
+        part = view._lines(view._axis(), left, left + 50)
+        assert part == [
+            line for line in whole if left <= view._axis().x_of(line.seconds) <= left + 50
+        ]
+
+
+@pytest.mark.parametrize("width", [1000, 40])
+def test_headers_alone_are_drawn_where_the_song_begins(view: TimelineView, width: int) -> None:
+    view.resize(width, 600)
+    view.zoom_to(0.0, 30.0)
+    view._across.setValue(0)
+    for width_px in (1, view._header_px() - 8, view._header_px(), view._header_px() + 1):
+        view._canvas.repaint(0, 0, width_px, 200)
+
+
+def test_what_goes_wrong_in_drawing_is_told_and_the_next_frame_is_drawn(
+    view: TimelineView, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    with monkeypatch.context() as patch, qtbot.captureExceptions() as caught:
+        patch.setattr(view, "_paint", lambda *_: 1 / 0)
+        view._canvas.repaint()
+    assert [kind for kind, _, _ in caught] == [ZeroDivisionError]
+    view._canvas.repaint()
