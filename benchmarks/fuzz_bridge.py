@@ -36,7 +36,6 @@ from bridge.protocol import MESSAGES, PREFIX, TYPE_TAGS, Argument, Kind
 from bridge.service import Service
 from bridge.spool import Spool
 from jukebox_studio import audio
-from jukebox_studio.audio_header import refuse_slow_file
 from jukebox_studio.clip import Clip
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.tempo import SongTime
@@ -370,7 +369,6 @@ def fuzz_files(bench: Bench, count: int, seed: int) -> Counter[str]:
 
         def read() -> None:
             try:
-                refuse_slow_file(path)
                 audio.read(path, length_samples=1_000)
                 outcomes["read"] += 1
             except JukeboxError:
@@ -398,6 +396,7 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
+        print(f"in {folder}, which a hang leaves behind", flush=True)
         bench = Bench(Path(folder).resolve(), options.slowest_ms)
         if options.count:
             fuzz_messages(bench, options.count, options.seed)
@@ -408,7 +407,7 @@ def main() -> int:
         bench.faults += [f"written outside the spool: {what}" for what in bench.watch.outside]
     print("counts:", dict(bench.service.counts.most_common()))
     print(
-        f"answers: {bench.answers:,}; slowest, ms:",
+        f"answers: {bench.answers:,}; slowest, ms of processor time:",
         {k: round(v, 1) for k, v in bench.slowest.items()},
     )
     print(f"{time.monotonic() - began:.0f} s")

@@ -112,7 +112,8 @@ def replace_sound(file: Path, result: Path, at_samples: int, may_grow: bool) -> 
     The file's rate, format and coding stay. Raises JukeboxError where either cannot be read, or
     the file not be written; then it is as it was.
     """
-    with _opened(file) as opened:
+    audio.inspect(file)  # which refuses in a sentence
+    with audio.opened(file) as opened:
         form, subtype, endian = opened.format, opened.subtype, opened.endian
         comments = {name: text for name, text in opened.copy_metadata().items() if text}
     original, made = audio.read(file), audio.read(result)
@@ -133,13 +134,6 @@ def replace_sound(file: Path, result: Path, at_samples: int, may_grow: bool) -> 
     kept = backup(file)
     write_atomically(file, content.getvalue())
     return kept
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[soundfile.SoundFile]:
-    audio.inspect(file)  # which refuses in a sentence
-    with soundfile.SoundFile(file) as opened:
-        yield opened
 
 
 def backup_folder() -> Path:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from jukebox_studio.audio_header import refuse_slow_file
+from jukebox_studio.audio_header import BoundedSoundFile
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
 
@@ -76,7 +76,7 @@ def inspect(path: str | Path) -> AudioInfo:
     Raises JukeboxError when it is no audio file, or claims what this module does not read.
     """
     path = Path(path)
-    with _open(path) as file:
+    with opened(path) as file:
         return _checked_info(path, file)
 
 
@@ -86,7 +86,7 @@ def check(path: str | Path) -> AudioInfo:
     Raises JukeboxError for all that `read` does, wherever in the file it is wrong.
     """
     path = Path(path)
-    with _open(path) as file:
+    with opened(path) as file:
         info = _checked_info(path, file)
         block: Samples = np.empty((BLOCK_SAMPLES, info.channels), np.float32)
         left = info.length_samples
@@ -107,7 +107,7 @@ def read(path: str | Path, *, start_samples: int = 0, length_samples: int | None
     samples than it claims.
     """
     path = Path(path)
-    with _open(path) as file:
+    with opened(path) as file:
         info = _checked_info(path, file)
         if length_samples is None:
             length_samples = info.length_samples - start_samples
@@ -152,7 +152,11 @@ def _cut_short(info: AudioInfo) -> JukeboxError:
     )
 
 
-def _open(path: Path) -> soundfile.SoundFile:
+def opened(path: Path) -> BoundedSoundFile:
+    """To read from; what it says of itself is not checked yet.
+
+    Raises JukeboxError where it is no audio file.
+    """
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
@@ -163,9 +167,8 @@ def _open(path: Path) -> soundfile.SoundFile:
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
         raise JukeboxError(f"{path} is {kind}; choose an audio file.")
-    refuse_slow_file(path)
     try:
-        return soundfile.SoundFile(path)
+        return BoundedSoundFile(path)
     except _UNREADABLE as error:
         why = getattr(error, "error_string", str(error)).rstrip(".")  # without the path again
         raise JukeboxError(

@@ -1,22 +1,25 @@
-"""Whether a file says quickly what it is.
+"""Audio files that cost no more to read than what is asked of them.
 
 libsndfile looks for the end of an Ogg file page by page and for a lost FLAC frame byte by byte,
 through the whole file: one of 4 KiB on the disk that claims 16 GiB (a sparse file) held it up for
-minutes. So a first look is given a budget of bytes; who passes it is cheap to open.
+minutes, some while they were opened and some at their first damaged frame. So every call has a
+budget of bytes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
 from jukebox_studio.errors import JukeboxError
 
 MOST_HEADER_BYTES = 2 * 2**20
-"""What may be read to open a file: pictures of covers lie there, too."""
+"""What may be read to open a file, or to find a place in it: pictures of covers lie there, too."""
+_MOST_VALUE_BYTES = 8
+"""Of a sample of one channel, in any coding."""
 
 _UNREADABLE = (soundfile.SoundFileError, RuntimeError, TypeError, ValueError)
 
@@ -29,6 +32,9 @@ class _Budget:
         self._left = MOST_HEADER_BYTES
         self.is_spent = False
         self._is_lost = False
+
+    def allow(self, values: int) -> None:
+        self._left = MOST_HEADER_BYTES + _MOST_VALUE_BYTES * values
 
     def readinto(self, buffer: bytearray) -> int:
         self.is_spent = self.is_spent or len(buffer) > self._left
@@ -47,20 +53,38 @@ class _Budget:
         return -1 if self.is_spent or self._is_lost else self._file.tell()
 
 
-def refuse_slow_file(path: Path) -> None:
-    """Raises JukeboxError where opening the file would take more than MOST_HEADER_BYTES.
+class BoundedSoundFile(soundfile.SoundFile):  # type: ignore[misc]  # it ships no types
+    """A file to read, which seems to end where a call has spent its budget."""
 
-    What else may be wrong with it is left to `jukebox_studio.audio.inspect`.
-    """
-    try:
-        with path.open("rb") as file:
-            budget = _Budget(file)
-            with contextlib.suppress(*_UNREADABLE):
-                soundfile.SoundFile(budget).close()
-    except OSError as error:
-        raise JukeboxError(f"{path} cannot be opened: {error.strerror or error}.") from error
-    if budget.is_spent:
-        raise JukeboxError(
-            f"{path} does not say within {MOST_HEADER_BYTES // 2**20} MiB what it is, so it is "
-            "damaged or has a huge picture in it; export it again."
-        )
+    def __init__(self, path: Path) -> None:
+        """Raises what soundfile raises, and JukeboxError where MOST_HEADER_BYTES do not suffice."""
+        self._under = path.open("rb")
+        self._budget = _Budget(self._under)
+        try:
+            super().__init__(self._budget)
+        except BaseException:
+            self._under.close()
+            raise
+        finally:
+            if self._budget.is_spent:
+                raise JukeboxError(
+                    f"{path} does not say within {MOST_HEADER_BYTES // 2**20} MiB what it is, so "
+                    "it is damaged or has a huge picture in it; export it again."
+                )
+
+    def read(self, frames: int = -1, *arguments: Any, **named: Any) -> Any:
+        out = named.get("out")
+        asked = len(out) if out is not None else self.frames if frames < 0 else frames
+        self._budget.allow(asked * self.channels)
+        return super().read(frames, *arguments, **named)
+
+    def seek(self, frames: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET:
+            # Some codings find a place only by reading what lies before it.
+            self._budget.allow(frames * self.channels)
+        place: int = super().seek(frames, whence)
+        return place
+
+    def close(self) -> None:
+        super().close()
+        self._under.close()

@@ -45,7 +45,7 @@ def copy_stretch(clip: Clip, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
-            soundfile.SoundFile(clip.path) as source,
+            audio.opened(clip.path) as source,
             soundfile.SoundFile(
                 part, "w", info.rate_hz, info.channels, subtype, format="WAV"
             ) as copy,

@@ -96,7 +96,6 @@ def read_peaks(path: Path) -> Iterator[Peaks]:
     Raises JukeboxError where it is no audio file, is damaged, or lies beyond `audio`'s limits.
     """
     # Here, in a thread: a window that opens does not wait for what reads files.
-    import soundfile
 
     from jukebox_studio import audio
 
@@ -110,7 +109,7 @@ def read_peaks(path: Path) -> Iterator[Peaks]:
     lowest, highest = np.zeros(blocks_in_all, np.int16), np.zeros(blocks_in_all, np.int16)
     next_shown = round(_FIRST_SHOWN_SECONDS * info.rate_hz)
     read_samples = 0
-    with decoding(path), soundfile.SoundFile(path) as file:
+    with decoding(path), audio.opened(path) as file:
         while read_samples < info.length_samples:
             wanted = block[: info.length_samples - read_samples]
             part = file.read(out=wanted, dtype=block.dtype.name)
