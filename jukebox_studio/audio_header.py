@@ -53,7 +53,7 @@ class _Budget:
         return -1 if self.is_spent or self._is_lost else self._file.tell()
 
 
-class BoundedSoundFile(soundfile.SoundFile):  # type: ignore[misc]  # it ships no types
+class BoundedSoundFile(soundfile.SoundFile):
     """A file to read, which seems to end where a call has spent its budget."""
 
     def __init__(self, path: Path) -> None:
