@@ -20,8 +20,8 @@ MOST_HEADER_BYTES = 2 * 2**20
 """What may be read to open a file, or to find a place in it: pictures of covers lie there, too."""
 _MOST_VALUE_BYTES = 8
 """Of a sample of one channel, in any coding."""
-
-_UNREADABLE = (soundfile.SoundFileError, RuntimeError, TypeError, ValueError)
+_LEAST_COST_BYTES = 64
+"""Of a single look: MP3 frames are searched byte by byte, each asked for by itself."""
 
 
 class _Budget:
@@ -39,7 +39,7 @@ class _Budget:
     def readinto(self, buffer: bytearray) -> int:
         self.is_spent = self.is_spent or len(buffer) > self._left
         count = self._file.readinto(memoryview(buffer)[: self._left])
-        self._left -= count
+        self._left = max(0, self._left - max(count, _LEAST_COST_BYTES))
         return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> None:
