@@ -405,6 +405,8 @@ class DawLink(QObject):
                 self._clock.tell(one)
             self._hear(heard)
             self._clock.ports_are(self._midi.names)
+            sender = self._sender_of(self._clock.port or "")
+            transport.midi.sent_by(sender.daw if sender else "", sender.version if sender else "")
             if self._midi.status != self.midi_sentence:
                 self.midi_sentence = self._midi.status
                 self.peers_changed.emit()
@@ -416,6 +418,12 @@ class DawLink(QObject):
         if before is None or state.lost != before.lost or {state.source, before.source} != {None}:
             self.state = state
             self.transport_changed.emit(state)
+
+    def _sender_of(self, port: str) -> Peer | None:
+        """Whose clock a MIDI port brings: the DAW it is named after, else the only one there is."""
+        peers = list(self.peers.values())
+        named = [peer for peer in peers if peer.daw and peer.daw.lower() in port.lower()]
+        return named[0] if named else peers[0] if len(peers) == 1 else None
 
     # What DAWs are told
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import mido
 import pytest
 from bridge_parts import clip_of, write_sound
 from pytestqt.qtbot import QtBot
@@ -133,3 +135,46 @@ def test_the_daws_transport_is_shown(daw: DawLink, daw_folder: Path, qtbot: QtBo
         assert daw.state.tempo_bpm == pytest.approx(97.5, abs=0.01)
         assert daw.state.playing
     daw.close()
+
+
+class OnePort:
+    """A MIDI system with Ardour's clock."""
+
+    def __init__(self) -> None:
+        self.received: Callable[[bytes], None] | None = None
+
+    def input_names(self) -> list[str]:
+        return ["ardour:MIDI Clock out"]
+
+    def open_input(self, name: str, received: Callable[[bytes], None]) -> Callable[[], None]:
+        self.received = received
+        return lambda: None
+
+
+def test_the_hello_of_a_daw_corrects_its_midi_clock(
+    daw: DawLink, daw_folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ardour 7.3 tells its place six times too large, in ticks."""
+    midi = OnePort()
+    monkeypatch.setattr("bridge.midi.RtMidi", lambda: midi)
+    daw.set_midi(True)
+    daw.start_bridge(daw_folder, port=0)
+    assert daw.bridge is not None
+
+    def beat() -> float | None:
+        assert midi.received is not None
+        told = mido.Message("songpos", pos=8 * 24).bytes()
+        for data in (told, *[mido.Message("clock").bytes()] * 2):
+            midi.received(bytes(data))
+        return daw.state.beat if daw.state is not None and daw.state.source == "midi" else None
+
+    with (
+        Client(load_token(daw_folder / "bridge-token"), daw.bridge.port) as pedal,
+        Client(load_token(daw_folder / "bridge-token"), daw.bridge.port) as ardour,
+    ):
+        pedal.hello("Pedal", "1")
+        qtbot.waitUntil(lambda: len(daw.peers) == 1, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: midi.received is not None and beat() == 48, timeout=WAIT_MS)
+        ardour.hello("Ardour", "7.3.0")
+        qtbot.waitUntil(lambda: beat() == 8, timeout=WAIT_MS)
+    daw.set_midi(False)
