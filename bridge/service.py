@@ -377,6 +377,8 @@ class Service:
         try:
             self._actions.lost(peer)
         except Exception:
+            # Whom it concerns is gone, so it is logged and counted.
+            self.counts["failed: lost"] += 1
             log.exception("The loss of %s could not be acted on", peer.sender)
 
     def _clip(self, peer: Peer, values: Values) -> None:

@@ -320,7 +320,7 @@ class QueueChanged:
 
     state: QueueState
     fault: str = ""
-    """Why it could not be saved, as a sentence; empty where it was."""
+    """What is wrong, as a sentence: it could not be saved, or another observer failed."""
 
 
 Observer = Callable[[JobEvent | QueueChanged], None]
@@ -352,6 +352,8 @@ class JobQueue:
         self._is_closed = False
         self._progress: dict[str, Progress] = {}
         self._observers: tuple[Observer, ...] = ()
+        self._failed: list[Observer] = []
+        """Those of which the others have heard."""
         self._news = Mailbox()
         self._threads = [
             threading.Thread(target=self._run, name="jobs", daemon=True),
@@ -569,5 +571,12 @@ class JobQueue:
             for observer in self._observers:
                 try:
                     observer(news)
-                except Exception:
+                except Exception as error:
                     _log.exception("an observer of the queue")
+                    if observer not in self._failed:
+                        self._failed.append(observer)
+                        sentence = (
+                            "Something that shows the queue failed, and may be out of date: "
+                            f"{error!r}. The renders go on."
+                        )
+                        self._news.put(QueueChanged(self._state, sentence))

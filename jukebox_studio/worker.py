@@ -114,6 +114,7 @@ class Worker:
         self._has_ended = False
         self._job: int | None = None
         self._steps = 0
+        self._trouble = ""
 
     def run(self) -> None:
         """Until the commands end."""
@@ -134,10 +135,10 @@ class Worker:
                 self._run(command["render"])
                 is_idle = False
             elif "unload" in command:
-                self._try(self._engine.unload)
+                self._try("give back the memory of the model", self._engine.unload)
                 is_idle = True
             elif "warm_up" in command:
-                self._try(self._engine.warm_up)
+                self._try("get ready", self._engine.warm_up)
                 is_idle = False
 
     def listen(self, commands: Iterable[str]) -> None:
@@ -185,6 +186,9 @@ class Worker:
             if not self._may_go_on(number):
                 yield Cancelled()
                 return
+            if self._trouble:
+                yield Note(self._trouble)
+                self._trouble = ""
             with contextlib.closing(iter(self._engine.render(job))) as events:  # type: ignore[type-var]
                 for event in events:
                     yield event
@@ -216,12 +220,13 @@ class Worker:
             )
             return number not in self._cancelled and not self._has_ended
 
-    def _try(self, act: Callable[[], None]) -> None:
+    def _try(self, what: str, act: Callable[[], None]) -> None:
+        """Outside a job nobody listens, so the next one tells what went wrong."""
         try:
             act()
-        except Exception:
-            # If it matters, the next job will say what is wrong, to someone who listens.
+        except Exception as error:
             traceback.print_exc(file=sys.stderr)
+            self._trouble = f"The engine could not {what}: {error!r}."
 
     def _beat(self) -> None:
         while not self._has_ended:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import queue as queues
 import signal
 import subprocess
 import sys
@@ -14,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_engine import PATIENCE_SECONDS, HandEngine
 
 from jukebox_studio.client import EngineClient
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.events import Cancelled, Event, Failed, Finished, Note, Progress
+from jukebox_studio.events import Event, Failed, Finished, Note, Progress
 from jukebox_studio.job_queue import (
     INTERRUPTED,
     FolderJobStore,
@@ -34,7 +34,6 @@ from jukebox_studio.job_queue import (
 from jukebox_studio.worker_link import EngineSettings
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_worker.py"))
-PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
@@ -50,40 +49,6 @@ def model(tmp_path: Path) -> Path:
 def store(tmp_path: Path) -> Iterator[FolderJobStore]:
     with FolderJobStore(tmp_path / "queue é") as store:
         yield store
-
-
-class HandEngine:
-    """Renders by hand: each job says `begun` and then what is put into `says`."""
-
-    def __init__(self) -> None:
-        self.says: queues.Queue[Event] = queues.Queue()
-        self.begun: queues.Queue[dict[str, Any]] = queues.Queue()
-        self.told: list[str] = []
-
-    def render(
-        self, model: Path, request: dict[str, Any], out: Path, folder: Path | None
-    ) -> Iterator[Event]:
-        self.begun.put(request)
-        if "raise" in request:
-            raise ZeroDivisionError(request["raise"])
-        while True:
-            event = self.says.get(timeout=PATIENCE_SECONDS)
-            yield event
-            if isinstance(event, Finished | Failed | Cancelled):
-                return
-
-    def cancel(self) -> None:
-        self.told.append("cancel")
-        self.says.put(Cancelled())
-
-    def pause(self) -> None:
-        self.told.append("pause")
-
-    def resume(self) -> None:
-        self.told.append("resume")
-
-    def close(self) -> None:
-        self.says.put(Cancelled())
 
 
 @pytest.fixture
@@ -106,7 +71,8 @@ def states(jobs: JobQueue) -> dict[str, str]:
 
 
 def begun(engine: HandEngine) -> str:
-    name: str = engine.begun.get(timeout=PATIENCE_SECONDS)["name"]
+    request, _, _ = engine.begun.get(timeout=PATIENCE_SECONDS)
+    name: str = request["name"]
     return name
 
 
@@ -246,6 +212,26 @@ def test_observers_are_called_from_one_thread_and_cannot_break_the_queue(
     assert Note("unheard") not in [n.event for n in told if isinstance(n, JobEvent)]
     last = [news for news in told if isinstance(news, QueueChanged)][-1]
     assert last.state.of("a").state == "finished"
+
+
+def test_the_others_hear_once_of_an_observer_that_fails(
+    jobs: JobQueue, engine: HandEngine, model: Path
+) -> None:
+    def fails(news: JobEvent | QueueChanged) -> None:
+        raise ZeroDivisionError("no such row")
+
+    faults: list[str] = []
+    jobs.observe(fails)
+    jobs.observe(lambda n: faults.append(n.fault) if isinstance(n, QueueChanged) else None)
+    jobs.add(job(model, "a"))
+    engine.says.put(Finished())
+    until(jobs, "a", "finished")
+    jobs.close()
+    [fault] = filter(None, faults)
+    assert fault == (
+        "Something that shows the queue failed, and may be out of date: "
+        "ZeroDivisionError('no such row'). The renders go on."
+    )
 
 
 def test_a_slow_observer_delays_no_render(jobs: JobQueue, engine: HandEngine, model: Path) -> None:

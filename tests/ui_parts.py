@@ -1,63 +1,28 @@
-"""An engine that is played by hand, a player that notes, and what a render leaves on the disk."""
+"""A player that notes what it is told, and what a render leaves on the disk."""
 
 from __future__ import annotations
 
 import json
-import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
+from hand_engine import HandEngine
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from jukebox_studio.bundle import MANIFEST
-from jukebox_studio.events import Cancelled, Event, Failed, Finished, Preview, VariantFinished
+from jukebox_studio.events import Finished, Preview, VariantFinished
 from ui.playback_link import PlaybackSettings
 from ui.player import PlayerSource
 from ui.window import MainWindow
 
-PATIENCE_SECONDS = 30
 WAIT_MS = 20_000
 RATE_HZ = 8_000
-
-
-class HandEngine:
-    """Each render is put into `begun`, and tells what is put into `says`."""
-
-    def __init__(self) -> None:
-        self.says: queue.Queue[Event] = queue.Queue()
-        self.begun: queue.Queue[tuple[dict[str, Any], Path, Path]] = queue.Queue()
-        self.told: list[str] = []
-
-    def render(
-        self, model: Path, request: dict[str, Any], out: Path, folder: Path | None
-    ) -> Iterator[Event]:
-        assert folder is not None
-        self.begun.put((request, out, folder))
-        while True:
-            event = self.says.get(timeout=PATIENCE_SECONDS)
-            yield event
-            if isinstance(event, Finished | Failed | Cancelled):
-                return
-
-    def cancel(self) -> None:
-        self.told.append("cancel")
-        self.says.put(Cancelled())
-
-    def pause(self) -> None:
-        self.told.append("pause")
-
-    def resume(self) -> None:
-        self.told.append("resume")
-
-    def close(self) -> None:
-        self.told.append("close")
-        self.says.put(Cancelled())
 
 
 class NotedPlayer(QObject):

@@ -90,7 +90,6 @@ def read_spectra(path: Path) -> Iterator[Spectra]:
     Raises JukeboxError where it is no audio file, is damaged, or lies beyond `audio`'s limits.
     """
     # Here, in a thread: a window that opens does not wait for what reads files.
-    import soundfile
 
     from jukebox_studio import audio
 
@@ -103,7 +102,7 @@ def read_spectra(path: Path) -> Iterator[Spectra]:
     done = 0
     # Windows are centred: the first reaches half its size before the file.
     rest = np.zeros(size // 2, np.float32)
-    with decoding(path), soundfile.SoundFile(path) as file:
+    with decoding(path), audio.opened(path) as file:
         while done < total:
             part = file.read(_FRAMES_AT_ONCE * hop, dtype="float32", always_2d=True)
             if not len(part):

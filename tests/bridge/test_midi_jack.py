@@ -118,6 +118,7 @@ def test_jack_midi_clock_gives_tempo_and_place(jack: dict[str, str]) -> None:
 # Ardour without a screen -------------------------------------------------------------------------
 
 ARDOUR = Path("/usr/lib/ardour7")
+STARTS = 8
 SESSION = """
 local session = create_session("FOLDER", "clock", 48000)
 local map = Temporal.TempoMap.write_copy()
@@ -158,6 +159,33 @@ def send_osc(port: int, address: str, *values: int) -> None:
         sender.sendto(packet, ("127.0.0.1", port))
 
 
+@contextmanager
+def started_ardour(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[None]:
+    """Ardour with its ports, in as many tries as it takes.
+
+    Its threads speak to JACK all at once, and where they collide, jackd 1.9.21 loses its place in
+    their messages ("Unknown request") and drops Ardour, a second after its ports appeared. That
+    happens at up to every other start, less often on one processor and beside no other client.
+    """
+    needed("taskset", package="util-linux")
+    pinned = ("taskset", "-c", str(max(os.sched_getaffinity(0))), *command)
+    for _ in range(STARTS):
+        with running(*pinned, environment=environment):
+            give_up = time.monotonic() + 60
+            while not has_clock(environment) and time.monotonic() < give_up:
+                time.sleep(0.5)
+            time.sleep(3)
+            if has_clock(environment):
+                yield
+                return
+    pytest.fail(f"JACK dropped Ardour {STARTS} times")
+
+
+def has_clock(environment: dict[str, str]) -> bool:
+    look = subprocess.run(["jack_lsp"], env=environment, capture_output=True, check=False)
+    return b"Clock" in look.stdout
+
+
 @pytest.mark.daw
 def test_the_clock_of_ardour_7_3(jack: dict[str, str], tmp_path: Path) -> None:
     needed("ardour7-lua", package="ardour")
@@ -185,12 +213,8 @@ def test_the_clock_of_ardour_7_3(jack: dict[str, str], tmp_path: Path) -> None:
     listener = Listener()
     listener.transport.midi.sent_by("Ardour", programs[0].name.removeprefix("hardour-"))
     hardour = (str(programs[0]), str(tmp_path / "clock"), "clock")
-    with running(*hardour, environment=environment):
-        try:
-            listener.listen(lambda: any("Clock" in name for name in listener.inputs.names), 60)
-        except AssertionError:
-            # It starts at some times and not at others, whatever runs beside it.
-            pytest.skip("hardour did not open its MIDI clock")
+    with started_ardour(hardour, environment):
+        listener.listen(lambda: any("Clock" in name for name in listener.inputs.names), 60)
         # Its OSC comes up some time after its ports, and says nothing about it.
         give_up = time.monotonic() + 60
         while not listener.playing() and time.monotonic() < give_up:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from collections.abc import Callable
 
 import pytest
 from bridge_parts import HELLO, TOKEN, Remembering, clip_of, write_sound
+from real_programs import needed
 
 from bridge.clip_message import clip_to_values
 from bridge.conversation import Heard
@@ -271,10 +271,10 @@ def test_scripts_find_the_port_and_the_folder(bridge, tmp_path):
 
 # liblo itself ------------------------------------------------------------------------------------
 
-liblo = pytest.mark.skipif(
-    shutil.which("oscsend") is None or shutil.which("oscdump") is None,
-    reason="needs the package liblo-tools",
-)
+
+@pytest.fixture
+def liblo() -> None:
+    needed("oscsend", "oscdump", package="liblo-tools")
 
 
 def oscsend(port: int, name: str, types: str, *values: object) -> None:
@@ -283,7 +283,7 @@ def oscsend(port: int, name: str, types: str, *values: object) -> None:
     subprocess.run(command, check=True, timeout=PATIENCE_SECONDS)
 
 
-@liblo
+@pytest.mark.usefixtures("liblo")
 def test_oscsend_speaks_and_oscdump_hears(bridge, actions, sound, tmp_path):
     free = DatagramSocket()
     port = free.address[1]
@@ -346,7 +346,7 @@ def test_oscsend_speaks_and_oscdump_hears(bridge, actions, sound, tmp_path):
         dump.wait(timeout=PATIENCE_SECONDS)
 
 
-@liblo
+@pytest.mark.usefixtures("liblo")
 def test_oscsend_without_the_token_is_dropped(bridge, actions):
     oscsend(bridge.port, "keep", "ssif", "0" * 64, "pedal-1", 0, 0.75)
     oscsend(bridge.port, "*", "ssif", TOKEN, "pedal-1", 0, 0.75)

@@ -355,6 +355,19 @@ def test_a_daw_that_died_is_noticed(studio, caplog):
     assert studio.hear("hello", number=1, **HELLO) == [("accepted", "ardour-1", 1)]
 
 
+def test_a_loss_that_cannot_be_acted_on_does_not_end_the_bridge(studio, caplog):
+    studio.hear("hello", number=1, **HELLO)
+    studio.service.send("ardour-1", "insert", insert_values(studio.sound))
+    studio.actions.refusal = ZeroDivisionError()
+    for _ in range(300):
+        studio.now += 0.05
+        studio.service.tick()
+    assert studio.service.counts["failed: lost"] == 1
+    assert "The loss of ardour-1 could not be acted on" in caplog.text
+    studio.actions.refusal = None
+    assert studio.hear("hello", number=1, **HELLO)[-1] == ("accepted", "ardour-1", 1)
+
+
 def test_senders_and_their_messages_do_not_fill_the_memory(studio):
     for number in range(3 * MOST_SENDERS):
         studio.hear("hello", by=f"daw-{number}", number=1, **HELLO)
@@ -455,29 +468,34 @@ class LossyLink:
 
 
 def test_ten_thousand_clips_arrive_once_and_in_order(studio):
+    """Of two senders at once, over one bad link."""
     there, back = LossyLink(1, 0.2), LossyLink(2, 0.2)
-    talk = Conversation(TOKEN, "ardour-1")
-    talk.put("hello", HELLO)
+    talks = {sender: Conversation(TOKEN, sender) for sender in ("ardour-1", "reaper-1")}
     values = clip_to_values("", clip_of(studio.sound.resolve()))
-    for number in range(10_000):
-        talk.put("clip", values | {"clip": f"c{number}"})
-    answers: list[Answer] = []
-    while talk.unanswered:
-        assert not talk.lost(studio.now)
-        for datagram in talk.due(studio.now):
-            there.put(datagram, studio.now)
+    for talk in talks.values():
+        talk.put("hello", HELLO)
+        for number in range(5_000):
+            talk.put("clip", values | {"clip": f"c{number}"})
+    answers: dict[str, list[Answer]] = {sender: [] for sender in talks}
+    while any(talk.unanswered for talk in talks.values()):
+        for talk in talks.values():
+            assert not talk.lost(studio.now)
+            for datagram in talk.due(studio.now):
+                there.put(datagram, studio.now)
         for datagram in there.arrived(studio.now):
             studio.service.receive(datagram, HERE)
         for datagram, _ in studio.sent:
             back.put(datagram, studio.now)
         studio.sent.clear()
         for datagram in back.arrived(studio.now):
-            answers += talk.receive(datagram).answers
+            for sender, talk in talks.items():
+                answers[sender] += talk.receive(datagram).answers
         studio.now += 0.01
-    names = [name for _, name, _ in studio.actions.named("clip")]
-    assert names == [f"c{number}" for number in range(10_000)]
-    assert sorted(answer.sequence for answer in answers) == list(range(1, 10_002))
-    assert not any(answer.code for answer in answers)
+    for sender in talks:
+        names = [name for peer, name, _ in studio.actions.named("clip") if peer.sender == sender]
+        assert names == [f"c{number}" for number in range(5_000)]
+        assert sorted(answer.sequence for answer in answers[sender]) == list(range(1, 5_002))
+        assert not any(answer.code for answer in answers[sender])
 
 
 def test_what_the_program_says_arrives_once_and_in_order_too(studio):

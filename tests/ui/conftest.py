@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hand_engine import HandEngine
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from ui_parts import HandEngine, NotedPlayer, model_folder
+from ui_parts import NotedPlayer, model_folder
 
 from jukebox_studio.licences import CC_BY_SA_4
 from ui.daw_link import DawLink

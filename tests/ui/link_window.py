@@ -13,8 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
+from hand_engine import HandEngine
 from PyQt6.QtWidgets import QApplication
-from ui_parts import HandEngine, NotedPlayer, sound
+from ui_parts import NotedPlayer, sound
 
 from bridge.link import LinkPeer
 from ui.daw_link import DawLink

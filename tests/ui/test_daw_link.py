@@ -10,8 +10,9 @@ from pathlib import Path
 import mido
 import pytest
 from bridge_parts import clip_of, write_sound
+from hand_engine import HandEngine
 from pytestqt.qtbot import QtBot
-from ui_parts import HandEngine, NotedPlayer, result
+from ui_parts import NotedPlayer, result
 
 from bridge.clip_message import clip_to_values
 from bridge.conversation import Heard

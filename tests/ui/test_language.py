@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from hand_engine import HandEngine
 from PyQt6.lupdate.pylupdate import lupdate
 from PyQt6.QtCore import QCoreApplication, QLocale, QPoint, QTranslator
 from PyQt6.QtGui import QFont
@@ -27,7 +28,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 from pytestqt.qtbot import QtBot
-from ui_parts import HandEngine, NotedPlayer, sound
+from ui_parts import NotedPlayer, sound
 
 from jukebox_studio import session
 from ui import words

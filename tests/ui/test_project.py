@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from hand_engine import HandEngine
 from pytestqt.qtbot import QtBot
-from ui_parts import HandEngine, model_folder, preview, result, sound
+from ui_parts import model_folder, preview, result, sound
 
 from jukebox_studio.client import EngineClient
 from jukebox_studio.errors import JukeboxError

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hand_engine import HandEngine
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from ui_parts import WAIT_MS, HandEngine, add_clip, preview
+from ui_parts import WAIT_MS, add_clip, preview
 
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.tempo import SongTime

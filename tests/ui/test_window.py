@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_engine import HandEngine
 from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent, QGuiApplication
 from PyQt6.QtTest import QTest
@@ -20,17 +21,7 @@ from PyQt6.QtWidgets import (
     QLabel,
 )
 from pytestqt.qtbot import QtBot
-from ui_parts import (
-    WAIT_MS,
-    HandEngine,
-    NotedPlayer,
-    add_clip,
-    press,
-    preview,
-    render,
-    result,
-    sound,
-)
+from ui_parts import WAIT_MS, NotedPlayer, add_clip, press, preview, render, result, sound
 
 from jukebox_studio.clip import Clip
 from jukebox_studio.events import Failed, Finished, Note, Progress

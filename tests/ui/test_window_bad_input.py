@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hand_engine import HandEngine
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from test_client import FAKE, QUICK
-from ui_parts import WAIT_MS, HandEngine, NotedPlayer, add_clip, press, render, sound
+from ui_parts import WAIT_MS, NotedPlayer, add_clip, press, render, sound
 
 from jukebox_studio.client import EngineClient
 from jukebox_studio.events import Event

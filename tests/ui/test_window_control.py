@@ -12,10 +12,11 @@ from typing import Any
 import mido
 import pytest
 from bridge_parts import FakeMidi, clip_of, write_sound
+from hand_engine import HandEngine
 from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from ui_parts import WAIT_MS, HandEngine, NotedPlayer, add_clip, render
+from ui_parts import WAIT_MS, NotedPlayer, add_clip, render
 
 from bridge.clip_message import clip_to_values
 from bridge.conversation import Heard

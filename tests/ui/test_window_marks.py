@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hand_engine import HandEngine
 from PyQt6.QtCore import QPoint, QPointF, Qt, QUrl
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from ui_parts import WAIT_MS, HandEngine, NotedPlayer, add_clip, preview, render, result
+from ui_parts import WAIT_MS, NotedPlayer, add_clip, preview, render, result
 
 from jukebox_studio.events import Finished, Progress
 from ui import timeline_items as items

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from hand_engine import HandEngine
 from PyQt6.QtCore import Qt, QUrl
 from PyQt6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
-from ui_parts import RATE_HZ, WAIT_MS, HandEngine, add_clip, press, render
+from ui_parts import RATE_HZ, WAIT_MS, add_clip, press, render
 
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.session import Session

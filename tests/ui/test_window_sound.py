@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hand_engine import HandEngine
 from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from ui_parts import HandEngine, result, sound
+from ui_parts import result, sound
 
 from bridge.clip_message import clip_to_values
 from bridge.osc import Client
