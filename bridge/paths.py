@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 
 from jukebox_studio.errors import JukeboxError
 
@@ -15,6 +16,35 @@ _MOUNTS = {
     "linux": ("/media", "/mnt", "/run/media"),
     "darwin": ("/Volumes",),
 }
+
+# Devices, in whatever folder and with whatever ending (Microsoft: Naming Files, Paths).
+_WINDOWS_DEVICE = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE
+)
+
+
+def refuse_windows_trick(text: str, folders: Iterable[PurePath]) -> None:
+    """JukeboxError for a path that Windows takes for something else than a file.
+
+    folders: the roots. A share that none of them lies on is refused before it is asked for, since
+    asking tells its server who asks.
+    """
+    path = PureWindowsPath(text)
+    if path.drive.startswith("\\\\"):
+        drives = {PureWindowsPath(folder).drive.lower() for folder in folders}
+        if path.drive.lower() not in drives:
+            raise JukeboxError(
+                f"{text} is on another machine or a device; copy the file to a disk of this one, "
+                "or add its folder in the settings."
+            )
+    for part in path.parts[1:]:
+        if _WINDOWS_DEVICE.fullmatch(part):
+            raise JukeboxError(f"{text} is a device, as {part} is on Windows; name an audio file.")
+        if ":" in part or (part != ".." and part[-1] in ". "):
+            raise JukeboxError(
+                f"{text} cannot be the name of an audio file: {part!r} has a colon, or ends with a "
+                "dot or space."
+            )
 
 
 @dataclass(frozen=True)
@@ -51,6 +81,8 @@ class Roots:
         path = Path(text)
         if not path.is_absolute():
             raise JukeboxError(f"{text!r} is no absolute path; name the file from its root on.")
+        if sys.platform == "win32":
+            refuse_windows_trick(text, self.folders)
         try:
             resolved = path.resolve()
             if not any(resolved.is_relative_to(folder) for folder in self.folders):

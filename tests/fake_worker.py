@@ -76,6 +76,8 @@ class PlayedEngine:
 
     def unload(self) -> None:
         self.is_loaded = False
+        if os.environ.get("FAKE_UNLOAD_FAILS"):
+            raise OSError("the card has gone")
 
 
 if __name__ == "__main__":

@@ -89,6 +89,22 @@ def test_the_model_stays_between_jobs_and_goes_when_asked(talk: Talk) -> None:
     assert texts(talk.events(3)) == [twice, "finished"]
 
 
+def test_what_goes_wrong_between_jobs_is_told_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_UNLOAD_FAILS", "yes")
+    talk = Talk()
+    try:
+        talk.say(unload=True)
+        talk.render(1)
+        talk.render(2)
+        sentence = (
+            "The engine could not give back the memory of the model: OSError('the card has gone')."
+        )
+        assert texts(talk.events(1)) == [sentence, "finished"]
+        assert texts(talk.events(2)) == ["finished"]
+    finally:
+        talk.end()
+
+
 def test_the_model_goes_after_idle_time() -> None:
     talk = Talk(idle_seconds=0.2)
     try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from bridge.paths import Roots
+from bridge.paths import Roots, refuse_windows_trick
 from jukebox_studio.errors import JukeboxError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and devices")
@@ -93,3 +93,47 @@ def test_the_usual_roots_hold_what_is_at_home(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     (tmp_path / "a.wav").write_bytes(b"RIFF")
     assert Roots.usual().file(str(tmp_path / "a.wav")).name == "a.wav"
+
+
+# Windows, whose paths need no Windows to be looked at ---------------------------------------------
+
+FOLDERS = [PureWindowsPath(r"C:\Users\Ada"), PureWindowsPath(r"\\Studio\Music\Ada")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"C:\Users\Ada\a.wav",
+        "c:/users/ada/songs/../a.wav",
+        r"C:\Users\Ada\console.wav",
+        r"C:\Users\Ada\my.take.1.wav",
+        r"D:\elsewhere\a.wav",  # refused later, once links are resolved
+        r"\\STUDIO\music\Ada\a.wav",
+    ],
+)
+def test_files_of_windows_pass(text):
+    refuse_windows_trick(text, FOLDERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (r"\\evil\music\a.wav", "on another machine or a device"),
+        ("//evil/music/a.wav", "on another machine or a device"),
+        (r"\\Studio\Other\a.wav", "on another machine or a device"),
+        (r"\\.\PhysicalDrive0", "on another machine or a device"),
+        (r"\\?\C:\Users\Ada\a.wav", "on another machine or a device"),
+        (r"\\?\UNC\evil\music\a.wav", "on another machine or a device"),
+        (r"C:\Users\Ada\NUL", "is a device, as NUL is"),
+        (r"C:\Users\Ada\con.wav", "is a device"),
+        (r"C:\Users\Ada\Com1 .wav", "is a device"),
+        ("C:\\Users\\Ada\\lpt\u00b9.wav", "is a device"),
+        (r"C:\Users\aux\a.wav", "is a device, as aux is"),
+        (r"C:\Users\Ada\a.wav:hidden", "has a colon"),
+        (r"C:\Users\Ada\a.wav.", "ends with a dot"),
+        (r"C:\Users\Ada \a.wav", "ends with a dot or space"),
+    ],
+)
+def test_tricks_of_windows_do_not(text, why):
+    with pytest.raises(JukeboxError, match=why):
+        refuse_windows_trick(text, FOLDERS)
