@@ -74,7 +74,11 @@ def take(out: Path, look: str, project: Path) -> None:
     window = make_window(app, home / "log")
     # What a machine without sound says is not what the picture is about.
     window.player.device_lost.disconnect(window._device_lost)
+    # Nor is another window that listens for the DAW on this machine.
+    window.daw.stop_bridge()
+    window.daw.fault = ""
     window.store.change(theme=theme, was_toured=True)
+    window._show_daw()
     window.resize(width, height)
     window.show()
 
