@@ -1228,6 +1228,7 @@ class MainWindow(QMainWindow):
             self.daw.peers_changed.disconnect(self.settings_page.refresh)
             self.daw.midi_heard.disconnect(self.settings_page.midi_heard)
             self.daw.learn(None)
+            self.settings_page.deleteLater()  # its pages listen to what goes on
             self.settings_page = None
 
     def _test_audio(self) -> None:

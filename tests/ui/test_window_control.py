@@ -13,6 +13,7 @@ import mido
 import pytest
 from bridge_parts import FakeMidi, clip_of, write_sound
 from hand_engine import HandEngine
+from PyQt6 import sip
 from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -342,6 +343,7 @@ def test_learning_ends_with_the_page_and_goes_along_with_the_line(
     qtbot.mouseClick(page.learn, Qt.MouseButton.LeftButton)
     window.settings_page.reject()
     assert daw.control.learning is None
+    qtbot.waitUntil(lambda: sip.isdeleted(page), timeout=WAIT_MS)  # it listens no more
     keys.note(40)
     assert daw.control.map.bindings == ()
 
