@@ -146,6 +146,12 @@ class MessageBar(QWidget):
             if message.kind == "told":
                 self._close(message)
 
+    def forget(self, text: str) -> None:
+        """Close what says this, since it does not hold any more."""
+        for message in self.messages:
+            if message.text == text:
+                self._close(message)
+
     def clear(self) -> None:
         for message in self.messages:
             self._close(message)

@@ -416,7 +416,7 @@ class MainWindow(QMainWindow):
         queue.pause_wanted.connect(lambda id: self._with_project(lambda p: p.pause(id)))
         queue.resume_wanted.connect(lambda id: self._with_project(lambda p: p.resume(id)))
         queue.cancel_wanted.connect(lambda id: self._with_project(lambda p: p.cancel(id)))
-        queue.dismiss_wanted.connect(lambda id: self._with_project(lambda p: p.dismiss(id)))
+        queue.dismiss_wanted.connect(lambda id: self._with_project(partial(self._dismiss, id)))
         queue.move_wanted.connect(
             lambda id, before: self._with_project(lambda p: p.move_job(id, before))
         )
@@ -877,6 +877,12 @@ class MainWindow(QMainWindow):
         assert self.project is not None
         self.queue_panel.set_jobs(self.project.queued, self._progress, self.project.is_paused)
         self._show_engine()
+
+    def _dismiss(self, job_id: int, project: Project) -> None:
+        said = [queued.sentence for queued in project.queued if int(queued.job_id) == job_id]
+        project.dismiss(job_id)
+        for sentence in said:
+            self.messages.forget(sentence)  # whose button would resume what is gone
 
     def _job_failed(self, job_id: int, sentence: str) -> None:
         self.messages.say(

@@ -321,6 +321,19 @@ def test_a_killed_engine_is_told_with_a_way_to_go_on(
     qtbot.waitUntil(lambda: window.queue_panel.model.rows[0].state == "running", timeout=WAIT_MS)
 
 
+def test_what_is_told_of_a_job_goes_with_it(
+    window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    add_clip(window, tmp_path, qtbot)
+    press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    engine.begun.get(timeout=20)
+    engine.says.put(Failed("There is no room on the disk."))
+    qtbot.waitUntil(lambda: "no room" in said(window), timeout=WAIT_MS)
+    qtbot.mouseClick(window.queue_panel.stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not window.queue_panel.model.rows, timeout=WAIT_MS)
+    assert "no room" not in said(window)
+
+
 def test_the_queue_is_paused_reordered_and_cancelled_by_its_buttons(
     window: MainWindow, engine: HandEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
