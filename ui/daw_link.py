@@ -441,6 +441,22 @@ class DawLink(QObject):
             values = {"job": str(job_id), "done": min(1.0, max(0.0, done)), "seconds_left": left}
             self.tell("progress", values)
 
+    def fetch(self) -> None:
+        """Ask every linked DAW for what is selected in it; clips come as if sent by hand.
+
+        Raises JukeboxError where no DAW is linked.
+        """
+        self._linked().send(None, "fetch", {})
+
+    def _linked(self) -> Bridge:
+        if self.bridge is None or not self.peers:
+            raise JukeboxError(
+                self.tr("{sentence} Start the script in your DAW, or drag and drop.").format(
+                    sentence=self.sentence()
+                )
+            )
+        return self.bridge
+
     def insert(
         self,
         path: Path,
@@ -453,12 +469,7 @@ class DawLink(QObject):
 
         Raises JukeboxError where no DAW is linked.
         """
-        if self.bridge is None or not self.peers:
-            raise JukeboxError(
-                self.tr(
-                    "{sentence} Start the script in your DAW, or drag the variant there."
-                ).format(sentence=self.sentence())
-            )
+        bridge = self._linked()
         self._inserts += 1
         insert = f"insert-{self._inserts}"
         values: dict[str, str | int] = {
@@ -469,7 +480,7 @@ class DawLink(QObject):
             "track": track,
             "name": name,
         }
-        self.bridge.send(next(iter(self.peers)), "insert", values)
+        bridge.send(next(iter(self.peers)), "insert", values)
         return insert
 
 

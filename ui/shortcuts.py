@@ -84,6 +84,12 @@ COMMANDS: tuple[Command, ...] = (
     _row("reveal", _VARIANTS, QT_TRANSLATE_NOOP("Shortcuts", "Show in its folder"), "Ctrl+R"),
     _row("send", _VARIANTS, QT_TRANSLATE_NOOP("Shortcuts", "Send to the DAW"), "Ctrl+D"),
     _row("open", _PROJECT, QT_TRANSLATE_NOOP("Shortcuts", "Add audio files …"), "Ctrl+O"),
+    _row(
+        "fetch",
+        _PROJECT,
+        QT_TRANSLATE_NOOP("Shortcuts", "Bring what is selected in the DAW"),
+        "Ctrl+Shift+D",
+    ),
     _row("new-project", _PROJECT, QT_TRANSLATE_NOOP("Shortcuts", "New project …"), "Ctrl+N"),
     _row(
         "open-project", _PROJECT, QT_TRANSLATE_NOOP("Shortcuts", "Open a project …"), "Ctrl+Shift+O"

@@ -301,7 +301,9 @@ class MainWindow(QMainWindow):
                     made.addAction(self.shortcuts.actions[id])
             return made
 
-        self.project_menu = menu(self.tr("&Project"), "open", "-", "new-project", "open-project")
+        self.project_menu = menu(
+            self.tr("&Project"), "open", "fetch", "-", "new-project", "open-project"
+        )
         self.recent_menu = self.project_menu.addMenu(self.tr("&Recent"))
         assert self.recent_menu is not None
         self.recent_menu.aboutToShow.connect(self._fill_recent)
@@ -352,6 +354,7 @@ class MainWindow(QMainWindow):
         act("reveal", lambda: self._with_project(self._reveal))
         act("send", lambda: self._with_project(self._send))
         act("open", self._ask_files)
+        act("fetch", lambda: self._with_project(lambda _: self.daw.fetch()))
         act("new-project", self._ask_new_project)
         act("open-project", self._ask_project)
         act("undo", lambda: self._with_project(self._undo))

@@ -50,6 +50,8 @@ def test_send_generate_insert(
         client.hello("Ardour", "7.3")
         qtbot.waitUntil(lambda: window.transport.daw.text() == "Ardour", timeout=WAIT_MS)
         assert "Ardour 7.3" in daw.sentence()
+        window.shortcuts.actions["fetch"].trigger()
+        qtbot.waitUntil(lambda: any(h.name == "fetch" for h in heard), timeout=WAIT_MS)
 
         clip = replace(clip_of(write_sound(tmp_path / "take.wav")), position_samples=441_000)
         client.send("clip", clip_to_values("region-1", clip))
@@ -115,6 +117,8 @@ def test_without_a_daw_sending_says_what_to_do(
     window.history.choose(1)
     window.shortcuts.actions["send"].trigger()
     assert "drag the variant there" in window.messages.messages[0].text
+    window.shortcuts.actions["fetch"].trigger()
+    assert "drag and drop" in window.messages.messages[0].text
 
 
 def test_the_daws_transport_is_shown(daw: DawLink, daw_folder: Path, qtbot: QtBot) -> None:

@@ -163,8 +163,8 @@ oder eine Region aus der DAW senden.</translation>
         <translation>{daw} antwortet nicht mehr.</translation>
     </message>
     <message>
-        <source>{sentence} Start the script in your DAW, or drag the variant there.</source>
-        <translation>{sentence} In der DAW das Skript starten oder die Variante dorthin ziehen.</translation>
+        <source>{sentence} Start the script in your DAW, or drag and drop.</source>
+        <translation>{sentence} In der DAW das Skript starten oder mit der Maus ziehen.</translation>
     </message>
 </context>
 <context>
@@ -2258,6 +2258,10 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>Add audio files …</source>
         <translation>Audiodateien hinzufügen …</translation>
+    </message>
+    <message>
+        <source>Bring what is selected in the DAW</source>
+        <translation>Holen, was in der DAW ausgewählt ist</translation>
     </message>
     <message>
         <source>New project …</source>
