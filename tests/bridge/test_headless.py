@@ -10,12 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bridge_parts import clip_of, write_sound
+from bridge_parts import TOKEN, clip_of, write_sound
 
+from bridge.clip_message import clip_to_values
 from bridge.headless import Headless, Settings
+from bridge.osc import Client
+from bridge.paths import Roots
+from bridge.server import Bridge
 from bridge.service import Generate, Peer
 from jukebox_studio import audio
 from jukebox_studio.bundle import MANIFEST
+from jukebox_studio.client import EngineClient
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Failed, Finished, Note, Progress, VariantFinished
 from jukebox_studio.job_queue import FolderJobStore, JobQueue
@@ -222,6 +227,53 @@ def test_a_failed_render_is_in_the_session(studio):
     studio.queue.close()  # gives what is still to be told
     [job] = studio.session.jobs()
     assert (job.state, job.sentence) == ("failed", "The disk is full.")
+
+
+def test_a_daw_that_dies_while_a_job_runs_loses_nothing(tmp_path, caplog):
+    """Over the real bridge: the result lies in the session, and others are still heard."""
+    made = Studio(tmp_path, variants=1, insert_first=True)
+    made.engine.gate.clear()
+    with Bridge(made.headless, TOKEN, Roots.of([tmp_path]), port=0) as bridge:
+        made.headless.tell = bridge.send
+        with Client(TOKEN, bridge.port) as daw:
+            daw.hello("Ardour", "7.3")
+            daw.send("clip", clip_to_values("c1", made.clip))
+            daw.send("generate", {"clip": "c1", "operation": "", "length_bars": 0.0,
+                                  "variants": 0, "seed": -1})  # fmt: skip
+            daw.wait()
+        made.engine.gate.set()  # its socket is closed, and it said no goodbye
+        assert made.queue.wait(60)
+        with Client(TOKEN, bridge.port) as other:
+            other.hello("REAPER", "7")
+            other.send("keep", {"amount": 0.25})
+            other.wait()
+    made.close()
+    assert "Traceback" not in caplog.text
+    with Session.open(tmp_path / "session", read_only=True) as session:
+        assert [job.state for job in session.jobs()] == ["finished"]
+        [variant] = session.variants()
+        assert variant.audio_path.is_file()
+        assert session.placements() == []
+    assert made.headless.settings.keep == 0.25
+
+
+def test_a_clip_whose_file_vanishes_before_it_is_read_is_a_failed_job(tmp_path, tiny_bundle):
+    """With the real engine, in its own process."""
+    clip = clip_of(write_sound(tmp_path / "a.wav"))
+    with (
+        Session.create(tmp_path / "session") as session,
+        FolderJobStore(tmp_path / "queue") as store,
+        JobQueue(EngineClient(1), store, start_paused=True) as queue,
+    ):
+        headless = Headless(session, queue, Settings(tiny_bundle, variants=1))
+        headless.clip(ARDOUR, "c1", clip)
+        headless.generate(ARDOUR, ANY)
+        clip.path.unlink()
+        queue.resume()
+        assert queue.wait(120)
+        [queued] = queue.jobs
+    assert queued.state == "failed"
+    assert queued.sentence.startswith(f"There is no file {clip.path}")
 
 
 def test_the_newest_render_can_be_cancelled(studio):
