@@ -35,6 +35,11 @@ from jukebox_studio.progress import show_render
 from jukebox_studio.request import request_from_json
 from jukebox_studio.worker_link import default_threads
 
+Folder = Annotated[Path, Parameter(help="The queue's folder.")]
+JobId = Annotated[str, Parameter(help="As `queue list` prints it.")]
+Threads = Annotated[Whole, Parameter(help="Processor threads; 0 leaves one core free for the DAW.")]
+EventsAsJson = Annotated[bool, Parameter(name="--json", help="Print events as JSON lines.")]
+
 POLL_SECONDS = 0.2
 _LETTERS, _ANSWER = "letters", ".answer"
 
@@ -42,14 +47,12 @@ app = App(name="queue", help="Renders one after the other, from a folder that ke
 
 
 @app.command
-def add(folder: Path, requests: Annotated[list[Path], Parameter(negative=())], *,
+def add(folder: Folder, requests: Annotated[list[Path], Parameter(negative=())], *,
         model: str = "starter", out: Path = Path("out")) -> None:  # fmt: skip
-    """Put renders at the end of a queue, also of one that runs.
+    """Put renders at the end of a queue, also of one that runs; it is made where there is none.
 
     Parameters
     ----------
-    folder
-        The queue's folder; made where there is none.
     requests
         Files with a request each, as JSON.
     model
@@ -74,14 +77,12 @@ def add(folder: Path, requests: Annotated[list[Path], Parameter(negative=())], *
 
 @app.command(name="list")
 def list_jobs(
-    folder: Path, *, json_lines: Annotated[bool, Parameter(name="--json")] = False
+    folder: Folder, *, json_lines: Annotated[bool, Parameter(name="--json")] = False
 ) -> None:
     """Print the jobs of a queue in their order.
 
     Parameters
     ----------
-    folder
-        The queue's folder.
     json_lines
         Print a line of JSON for each.
     """
@@ -96,15 +97,13 @@ def list_jobs(
 
 
 @app.command
-def move(folder: Path, job_id: str, *, before: str | None = None, after: str | None = None) -> None:
+def move(
+    folder: Folder, job_id: JobId, *, before: str | None = None, after: str | None = None
+) -> None:
     """Move a job before or after another, or before all that wait.
 
     Parameters
     ----------
-    folder
-        The queue's folder.
-    job_id
-        As `queue list` prints it.
     before
         The job to come before.
     after
@@ -114,51 +113,25 @@ def move(folder: Path, job_id: str, *, before: str | None = None, after: str | N
 
 
 @app.command
-def cancel(folder: Path, job_id: str) -> None:
-    """Cancel a job, the running one too.
-
-    Parameters
-    ----------
-    folder
-        The queue's folder.
-    job_id
-        As `queue list` prints it.
-    """
+def cancel(folder: Folder, job_id: JobId) -> None:
+    """Cancel a job, the running one too."""
     _change(folder, {"cancel": {"job_id": job_id}})
 
 
 @app.command
-def retry(folder: Path, job_id: str) -> None:
-    """Let a failed, cancelled or paused job wait again; it goes on from what it had done.
-
-    Parameters
-    ----------
-    folder
-        The queue's folder.
-    job_id
-        As `queue list` prints it.
-    """
+def retry(folder: Folder, job_id: JobId) -> None:
+    """Let a failed, cancelled or paused job wait again; it goes on from what it had done."""
     _change(folder, {"resume": {"job_id": job_id}})
 
 
 @app.command
 def run(
-    folder: Path,
+    folder: Folder,
     *,
-    threads: Whole = 0,
-    json_lines: Annotated[bool, Parameter(name="--json")] = False,
+    threads: Threads = 0,
+    json_lines: EventsAsJson = False,
 ) -> None:
-    """Run the jobs of a queue until none waits. What was interrupted goes on.
-
-    Parameters
-    ----------
-    folder
-        The queue's folder.
-    threads
-        Processor threads; 0 leaves one core free for the DAW.
-    json_lines
-        Print events as JSON lines.
-    """
+    """Run the jobs of a queue until none waits. What was interrupted goes on."""
     console = Console(soft_wrap=True)
 
     def tell(news: JobEvent | QueueChanged) -> None:
@@ -194,8 +167,8 @@ def run(
 def resume(
     job_folder: Path,
     *,
-    threads: Whole = 0,
-    json_lines: Annotated[bool, Parameter(name="--json")] = False,
+    threads: Threads = 0,
+    json_lines: EventsAsJson = False,
 ) -> None:
     """Go on with a render that was stopped, from its last finished window.
 
@@ -203,10 +176,6 @@ def resume(
     ----------
     job_folder
         The folder that keeps the render's work.
-    threads
-        Processor threads; 0 leaves one core free for the DAW.
-    json_lines
-        Print events as JSON lines.
     """
     job = job_of_folder(job_folder)
     licence = open_bundle(job.model).manifest.licence.in_plain_words
