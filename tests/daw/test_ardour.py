@@ -125,7 +125,7 @@ class Studio:
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Iterator[Studio]:
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     needed_for_ardour()
     home = Home(tmp_path_factory.mktemp("musician"))
     song = home.make_session("song", MAKE_TIME)
@@ -141,7 +141,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Itera
         sounds[part.name] = sound
     log = home.folder / "bridge.log"
     jukebox = home.folder / "jukebox"
-    options = ["--session", str(jukebox), "--model", str(tiny_bundle), "--bars", str(BARS)]
+    options = ["--session", str(jukebox), "--model", "starter", "--bars", str(BARS)]
     options += ["--variants", "1", "--on-clip", "--insert", "--threads", "1", "--port", "0"]
     command = [str(Path(sys.executable).with_name("jukebox-studio")), "bridge", *options]
     with log.open("wb") as out:
@@ -189,6 +189,8 @@ def test_what_follows_a_region_lies_at_its_end(
         assert not inserted.fades_in, "the joint is not faded"
         ours, _ = soundfile.read(placement.path, dtype="float32", always_2d=True)
         assert ours.shape == (inserted.length, part.channels)
+        loudness = np.sqrt(np.mean(ours**2, axis=0))
+        assert (loudness > 0.01).all(), "the starter played something, in every channel"
         assert np.array_equal(inserted.samples(), ours)
         clip = next(c for c in reversed(studio.clips()) if c.clip.track_name == part.name).clip
         assert clip.song.meters == SONG.meters
