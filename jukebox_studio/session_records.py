@@ -192,6 +192,17 @@ def job_of(row: sqlite3.Row, folder: Path) -> Job:
 
 def variant_of(row: sqlite3.Row, folder: Path, pruned: bool) -> Variant:
     """`pruned`: also by something above it, which the row alone does not know."""
+    # Whether files of what was pruned are in the trash yet has to be looked at each time.
+    return _read_variant(row, folder, pruned=True) if pruned else _kept_variant(row, folder)
+
+
+@lru_cache(maxsize=8_192)
+def _kept_variant(row: sqlite3.Row, folder: Path) -> Variant:
+    """Kept, since a window asks for all of a clip whenever one of them has changed."""
+    return _read_variant(row, folder, pruned=False)
+
+
+def _read_variant(row: sqlite3.Row, folder: Path, *, pruned: bool) -> Variant:
     if row["state"] not in get_args(VariantState):
         raise ValueError(row["state"])
     codes = row["codes_path"]

@@ -239,6 +239,16 @@ def test_variants_are_counted_as_they_are_listed(session: Session, source: Path)
     assert sum(listed().values()) == 3
 
 
+def test_what_did_not_change_is_not_read_anew(session: Session, source: Path) -> None:
+    add_tree(session, source)
+    before = session.variants()
+    session.rate([before[0].id], 4, when=WHEN)
+    after = session.variants()
+    assert [a is b for a, b in zip(after, before, strict=True)] == [False, True, True]
+    assert [v.rating for v in after] == [4, 0, 0]
+    assert session.clips()[0].clip is session.clips()[0].clip
+
+
 def test_jobs_that_are_over_are_left_out_on_request(session: Session, source: Path) -> None:
     add_tree(session, source)
     over = [job for job in session.jobs() if job.state == "finished"]

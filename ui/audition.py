@@ -103,7 +103,7 @@ class Audition(QObject):
             first, length = self._source_span
         whole = lane.length_seconds if lane.known_seconds < lane.length_seconds else 0.0
         return PlayerSource(
-            id, Path(lane.audio_path), lane.start_seconds, lane.gain_db, first, length, whole
+            id, lane.audio_path, lane.start_seconds, lane.gain_db, first, length, whole
         )
 
     def _load(self) -> None:

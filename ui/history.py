@@ -271,6 +271,8 @@ class VariantHistory(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._found: set[int] | None = None
+        self._hides = False
+        """Whether rows of the tree may be hidden."""
         self._noting: int | None = None
         self.model = VariantModel(self)
         self.model.renamed.connect(self.renamed)
@@ -467,11 +469,15 @@ class VariantHistory(QWidget):
 
     def _filter(self) -> None:
         shown = 0
-        for node in self.model.nodes:
-            is_there = self._found is None or self._leads_to_found(node)
-            parent = self.model.parent(self.model.index_of(node.variant.id))
-            self.tree.setRowHidden(node.row, parent, not is_there)
-            shown += is_there
+        if self._found is None and not self._hides:
+            shown = len(self.model.nodes)
+        else:
+            for node in self.model.nodes:
+                is_there = self._found is None or self._leads_to_found(node)
+                parent = self.model.parent(self.model.index_of(node.variant.id))
+                self.tree.setRowHidden(node.row, parent, not is_there)
+                shown += is_there
+        self._hides = self._found is not None
         self.tree.setVisible(shown > 0)
         self.empty.setVisible(shown == 0)
         self.empty.setText(

@@ -347,6 +347,7 @@ class Project(QObject):
         self._places: dict[int, tuple[float, tuple[float, ...]]] = {}
         self._operations: dict[int, str] = {}
         self._words: dict[Path, tuple[tuple[str, float], ...]] = {}
+        """By the file of a variant's sound."""
         self._wanted_words: set[Path] = set()
         self._background = Background(self)
         self._background.failed.connect(self.failed)
@@ -647,7 +648,9 @@ class Project(QObject):
             if any(read.values()):
                 self.variants_changed.emit()
 
-        self._background.start(lambda: {path: read_words(path) for path in wanted}, take)
+        self._background.start(
+            lambda: {path: read_words(path.with_suffix(".json")) for path in wanted}, take
+        )
 
     def _lane_of(self, variant: Variant) -> Lane:
         start, joins = self._place(variant.job_id)
@@ -720,11 +723,12 @@ class Project(QObject):
         return start, tuple(start + end for end in ends if 0 < end < length)
 
     def _words_of(self, variant: Variant) -> tuple[tuple[str, float, float], ...]:
-        path = variant.audio_path.with_suffix(".json")
+        path = variant.audio_path
         if path not in self._words:
             self._words[path] = ()
             self._wanted_words.add(path)
-        return sung_words(self._words[path], variant.length_samples / variant.rate_hz)
+        words = self._words[path]
+        return sung_words(words, variant.length_samples / variant.rate_hz) if words else ()
 
     # Out of the project
 

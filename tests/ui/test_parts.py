@@ -82,7 +82,7 @@ def test_long_credits_are_not_laid_out_at_once(tiny_bundle: Path, qtbot: QtBot) 
 
 def test_a_window_that_was_opened_used_and_closed_has_not_reached_torch(tmp_path: Path) -> None:
     code = (
-        "import sys\n"
+        "import gc, sys\n"
         "from pathlib import Path\n"
         "from PyQt6.QtTest import QTest\n"
         "from ui.app import application, make_window\n"
@@ -96,6 +96,7 @@ def test_a_window_that_was_opened_used_and_closed_has_not_reached_torch(tmp_path
         "        break\n"
         "assert window.request_panel.generate.isEnabled()\n"
         "window.close()\n"
+        "assert gc.get_freeze_count() > 0\n"
         "assert not [name for name in sys.modules if name.split('.')[0] == 'torch']\n"
     )
     folders = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_DOCUMENTS_DIR", "HOME")
