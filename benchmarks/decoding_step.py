@@ -379,6 +379,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
             axes.plot([r["batch"] for r in of], [r["codes_per_s"] for r in of], "o-", label=program)
         axes.set(xscale="log", yscale="log", xlabel="batch", title=f"{kind[0]}, {kind[1]} threads")
         axes.set_xticks(BATCHES, [str(b) for b in BATCHES])
+        axes.minorticks_off()
     panels[0][0].set_ylabel("codes per second")
     panels[0][0].legend()
     figure.tight_layout()
