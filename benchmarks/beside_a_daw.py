@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from null_sink import null_sink
 
 from jukebox_studio.bundle import find_bundle
 from jukebox_studio.client import EngineClient
@@ -55,20 +55,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        socket = folder / "native"
-        alsa = folder / "asound.conf"
-        alsa.write_text(
-            "</usr/share/alsa/alsa.conf>\n"
-            f'pcm.!default {{ type pulse server "unix:{socket}" }}\n'
-            f'ctl.!default {{ type pulse server "unix:{socket}" }}\n',
-            encoding="utf-8",
-        )
-        environment = os.environ | {
-            "HOME": name,
-            "XDG_RUNTIME_DIR": name,
-            "PULSE_SERVER": f"unix:{socket}",
-            "ALSA_CONFIG_PATH": str(alsa),
-        }
+        environment = null_sink(folder, stack, RATE_HZ)
 
         def start(*command: str, **more: object) -> subprocess.Popen[bytes]:
             process = subprocess.Popen(command, env=environment, **more)  # type: ignore[call-overload]
@@ -76,14 +63,6 @@ def main() -> int:
             stack.callback(process.terminate)
             return process  # type: ignore[no-any-return]
 
-        start(
-            *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
-            *("--disable-shm=yes", "-L", f"module-native-protocol-unix socket={socket}"),
-            *("-L", f"module-null-sink sink_name=null rate={RATE_HZ} format=float32le channels=2"),
-            stderr=subprocess.DEVNULL,
-        )
-        while not socket.exists():
-            time.sleep(0.1)
         recording = folder / "recorded"
         with recording.open("wb") as file:
             start(

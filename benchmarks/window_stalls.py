@@ -33,7 +33,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from null_sink import null_sink
+
 TICK_MS = 5
 STALL_MS = 16.0
 ALLOWED_MS = 50.0
@@ -71,22 +72,9 @@ def desktop(folder: Path, stack: contextlib.ExitStack) -> dict[str, str]:
         stack.callback(process.terminate)
         return process  # type: ignore[no-any-return]
 
-    socket = folder / "native"
-    alsa = folder / "asound.conf"
-    alsa.write_text(
-        "</usr/share/alsa/alsa.conf>\n"
-        f'pcm.!default {{ type pulse server "unix:{socket}" }}\n'
-        f'ctl.!default {{ type pulse server "unix:{socket}" }}\n',
-        encoding="utf-8",
-    )
-    folders = {name: str(folder / name) for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME")}
-    environment = {
-        **os.environ,
-        **folders,
-        "HOME": str(folder),
-        "XDG_RUNTIME_DIR": str(folder),
-        "PULSE_SERVER": f"unix:{socket}",
-        "ALSA_CONFIG_PATH": str(alsa),
+    environment = null_sink(folder, stack, 48_000) | {
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_DATA_HOME": str(folder / "data"),
         "JUKEBOX_STUDIO_EXPORTS": str(folder / "exports"),
         "QT_QPA_PLATFORM": "xcb",
     }
@@ -97,13 +85,6 @@ def desktop(folder: Path, stack: contextlib.ExitStack) -> dict[str, str]:
     with os.fdopen(read) as told:
         environment["DISPLAY"] = f":{told.readline().strip()}"
     start("openbox")
-    start(
-        *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
-        *("--disable-shm=yes", "-L", f"module-native-protocol-unix socket={socket}"),
-        *("-L", "module-null-sink sink_name=null rate=48000 format=float32le channels=2"),
-    )
-    while not socket.exists():
-        time.sleep(0.1)
     return environment
 
 
