@@ -15,6 +15,7 @@ from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
+from jukebox_studio.tensor_file import read_header
 
 MOST_ROWS = 64
 """Rows of a batch beyond which a step takes longer for each code again."""
@@ -95,7 +96,7 @@ class Models:
         for last_resort in (False, True):
             free = psutil.virtual_memory().available * (1.0 - SPARE_SHARE)
             if not self.has(level):
-                free -= need.weights_bytes
+                free -= need.weights_bytes * self._copies(level)
             fit = int(free // max(1, need.cache_bytes))
             if fit >= min(rows, MOST_ROWS):
                 return min(rows, MOST_ROWS), note
@@ -119,6 +120,15 @@ class Models:
         return fit, (
             f"Memory is short: {fit} of {rows} rows are sampled at a time, which takes longer."
         )
+
+    def _copies(self, level: int) -> int:
+        """How often the weights of a level are in memory when it is sampled.
+
+        They are packed for that (sampling/weights.py). What they are packed from is a mapped file,
+        whose memory the system takes back, unless they had to be made float32 first.
+        """
+        stored = {entry.dtype for entry in read_header(self.bundle.prior_path(level)).values()}
+        return 1 if stored == {"F32"} else 2
 
     def unload(self) -> None:
         """Give the memory back."""

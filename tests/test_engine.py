@@ -18,7 +18,7 @@ import pytest
 import soundfile
 import torch
 
-from jukebox_studio import audio, engine, results
+from jukebox_studio import audio, engine, loaded, results
 from jukebox_studio.bundle import Bundle, open_bundle
 from jukebox_studio.canvas import Canvas, differing_tail
 from jukebox_studio.clip import Clip
@@ -48,6 +48,7 @@ from jukebox_studio.request import (
 from jukebox_studio.results import heard_again, sound_of, spans_at_rate
 from jukebox_studio.style import Style, StylePoint, parse_blend
 from jukebox_studio.tempo import SongTime, TempoMap, nearest
+from jukebox_studio.tensor_file import TensorEntry
 
 HOP = 32
 """Samples of one of the tiny model's top codes."""
@@ -819,6 +820,21 @@ def test_little_memory_makes_fewer_rows_at_a_time_and_the_same_codes(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": free}))
     with pytest.raises(JukeboxError, match="Close other programs"):
         Studio(studio.bundle.folder, Models(), studio.out).render(request)
+
+
+def test_weights_that_are_made_float32_take_their_place_twice(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need = next(n for n in engine_memory(studio).levels if n.level == 1)
+    free = (1.5 * need.weights_bytes + 3 * need.cache_bytes) / 0.8
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": free}))
+    models = Models()
+    models.use(studio.bundle)
+    assert models.make_room(1, 3) == (3, "")
+    half = {"w": TensorEntry("F16", (1,))}
+    monkeypatch.setattr(loaded, "read_header", lambda path: half)
+    with pytest.raises(JukeboxError, match="Close other programs"):
+        models.make_room(1, 3)
 
 
 def engine_memory(studio: Studio) -> Any:
