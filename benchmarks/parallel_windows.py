@@ -220,9 +220,11 @@ def main() -> None:
     print(f"exact: {time.perf_counter() - began:.1f} s for {bench.rows} clips", flush=True)
     exact_sound, own_sound = bench.sound(exact), bench.sound(bench.own)
     results: dict[str, Any] = {}
+    if options.out and options.out.is_file():
+        results = json.loads(options.out.read_text(encoding="utf-8"))
     spans = [f"bits {a}-{b}" for a, b in SPANS]
     columns = [*spans, "flux", "onset", "step"]
-    print(f"| | joints equal | {' | '.join(columns)} |\n|---|---|{'---|' * len(columns)}")
+    print(f"| | time | {' | '.join(columns)} |\n|---|---|{'---|' * len(columns)}")
 
     def measured(codes: Tensor, sound: np.ndarray, joints: Tensor) -> dict[str, np.ndarray]:
         bits = bench.bits(codes, joints).numpy()
@@ -247,17 +249,16 @@ def main() -> None:
                 "interval": about,
             }
         results[str(lead)] = line
+        if options.out:
+            options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         told = [
             f"{line[n]['side by side']:.2f} ({line[n]['exact']:.2f}, "
             f"{line[n]['difference']:+.2f} ± {line[n]['interval']:.2f})"
             for n in columns
         ]
         print(f"| lead {lead:g} | {took:.1f} s | {' | '.join(told)} |", flush=True)
-    reference = results[str(options.leads[0])]
-    told = [f"{reference[n]['recording']:.2f}" for n in columns]
-    print(f"| recording | | {' | '.join(told)} |")
-    if options.out:
-        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        told = [f"{line[n]['recording']:.2f}" for n in columns]
+        print(f"| recording there | | {' | '.join(told)} |", flush=True)
 
 
 if __name__ == "__main__":

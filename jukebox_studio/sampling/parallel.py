@@ -34,7 +34,7 @@ from jukebox_studio.sampling.segments import batches, leads_to
 from jukebox_studio.sampling.song import LevelSettings
 from jukebox_studio.sampling.windows import Window
 
-LEAD = 1.0
+LEAD = 2.0
 """How hard a segment is led towards the next one at the end of their overlap, as a strength of
 `Keep`; it rises from nothing."""
 AGREEMENT_CODES = 4
