@@ -188,3 +188,47 @@ def test_the_welcome_leads_to_the_tour(
     qtbot.mouseClick(welcome.button, LEFT)
     assert window.tour is not None
     window.tour.end()
+
+
+def test_keys_are_typed_anew_and_conflicts_are_told(window: MainWindow, qtbot: QtBot) -> None:
+    """By the real editor of keys; what is taken stays where it was."""
+    qtbot.keyClick(window, "?")
+    page = window.keys_page
+    page.search.setText("loop")
+    shown = [id for id, item in page._items.items() if not item.isHidden()]
+    assert shown == ["loop"]
+    page.list.setCurrentItem(page._items["loop"])
+    page.edit.setFocus()
+    qtbot.keyClick(page.edit, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: "is taken by “Play and stop”" in page.fault.text(), timeout=WAIT_MS)
+    assert window.shortcuts.keys["loop"] == "L"
+    qtbot.keyClick(page.edit, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.shortcuts.keys["loop"] == "Ctrl+J", timeout=WAIT_MS)
+    assert page.fault.text() == ""
+    qtbot.mouseClick(page.usual, LEFT)
+    assert window.shortcuts.keys["loop"] == "L"
+    assert window.store.settings.keys == {}
+    page.reject()
+
+
+def test_four_thousand_artists_are_typed_through(window: MainWindow, qtbot: QtBot) -> None:
+    """A letter costs one pass over the names and a screenful of rows, however many are found."""
+    picker = window.request_panel.style_pad.artist_picker
+    picker.set_names([f"artist_{n:04}" for n in range(4_000)])
+    model, resets, asked = picker.model, [], []
+    model.modelReset.connect(lambda: resets.append(model.rowCount()))
+    data = model.data
+
+    def counted(*index_and_role: object) -> object:
+        asked.append(index_and_role)
+        return data(*index_and_role)
+
+    model.data = counted
+    for typed, letter in enumerate("3999", 1):
+        asked.clear()
+        qtbot.keyClicks(picker.field, letter)
+        picker.list.grab()
+        assert len(resets) == typed
+        assert resets[-1] <= 200, "the view lays out no more than it may show"
+        assert len(asked) < 5_000
+    assert [model.index(0).data()] == ["Artist 3999"]
