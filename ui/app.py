@@ -26,6 +26,7 @@ from ui.theme import THEMES, apply_theme
 from ui.window import MainWindow
 
 CONNECT_MILLISECONDS = 300
+SWITCH_SECONDS = 0.0005
 _log = logging.getLogger(__name__)
 
 
@@ -97,6 +98,10 @@ def make_window(app: QApplication, log: Path) -> MainWindow:
     if settings.uses_midi:
         made.daw.set_midi(True)
     sys.excepthook = _Hook(made)
+    # How long a thread of ours that computes may keep the interpreter from the window, which asks
+    # for it dozens of times for one key. With the usual 5 ms an import of SciPy holds it up twice
+    # as long.
+    sys.setswitchinterval(SWITCH_SECONDS)
     # What there is by now stays. The garbage collector would go through all of it again and again,
     # 25 ms each time, in which the window stands still; what comes later takes it 2 ms.
     gc.freeze()
