@@ -163,6 +163,8 @@ class Tour(QWidget):
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         if event is not None and event.key() == Qt.Key.Key_Escape:
             self.end()
+        else:
+            super().keyPressEvent(event)  # and on to the window, which presses what has the focus
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         if event is not None and event.type() == QEvent.Type.Resize:
