@@ -234,6 +234,8 @@ def session(home: Path, seconds: float, seed: int, only: str | None) -> int:
     told = watch.report(time.monotonic() - began)
     made = musician.made()
     print(f"\n{musician.actions} actions; {made}")
+    heavy = sorted({"aubio", "pyloudnorm", "scipy"} & set(sys.modules))
+    print(f"imported in the window's process that should not be: {heavy or 'nothing'}")
     closing = time.perf_counter()
     window.close()
     print(f"closing the window: {1e3 * (time.perf_counter() - closing):.0f} ms")

@@ -274,6 +274,14 @@ def loudness_lufs(samples: Samples, rate_hz: int) -> float:
     return float(meter.integrated_loudness(samples.astype(np.float64)))
 
 
+def loudness_of_file(
+    path: str | Path, *, start_samples: int = 0, length_samples: int | None = None
+) -> float:
+    """The same of a stretch of a file. Raises JukeboxError for all that `read` does."""
+    sound = read(path, start_samples=start_samples, length_samples=length_samples)
+    return loudness_lufs(sound.samples, sound.rate_hz)
+
+
 def write(path: str | Path, samples: Samples, rate_hz: int, *, subtype: str = "PCM_24") -> int:
     """Write samples [T] or [T, C] whole or not at all; the suffix says the kind of file.
 

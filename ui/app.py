@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtNetwork import QLocalServer, QLocalSocket
 from PyQt6.QtWidgets import QApplication
@@ -17,6 +18,7 @@ from jukebox_studio.client import EngineClient
 from ui.daw_link import DawLink
 from ui.diagnostics import log_path, start_log
 from ui.first_start import is_project
+from ui.helper_process import HELPER
 from ui.language import speak
 from ui.playback_link import remove_leftovers
 from ui.player import Player
@@ -26,6 +28,7 @@ from ui.theme import THEMES, apply_theme
 from ui.window import MainWindow
 
 CONNECT_MILLISECONDS = 300
+IDLE_MILLISECONDS = 3_000
 SWITCH_SECONDS = 0.0005
 _log = logging.getLogger(__name__)
 
@@ -56,7 +59,15 @@ def run(paths: list[Path]) -> int:
     else:
         made.open_first_project()
     made.add_files(files)
-    return app.exec()
+    try:
+        return app.exec()
+    finally:
+        HELPER.close()
+
+
+def _import_midi() -> None:
+    """What the settings need, in a thread, before anybody opens them."""
+    import bridge.midi_map  # noqa: F401
 
 
 def application() -> QApplication:
@@ -105,6 +116,10 @@ def make_window(app: QApplication, log: Path) -> MainWindow:
     # What there is by now stays. The garbage collector would go through all of it again and again,
     # 25 ms each time, in which the window stands still; what comes later takes it 2 ms.
     gc.freeze()
+    idle = QTimer(made)
+    idle.setSingleShot(True)
+    idle.timeout.connect(lambda: made.background.start(_import_midi, lambda _: None))
+    idle.start(IDLE_MILLISECONDS)
     return made
 
 

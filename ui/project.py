@@ -53,6 +53,7 @@ from jukebox_studio.tempo import SongTime, checked_tempo
 from jukebox_studio.tempo_detection import TempoGuess, detect_tempo_of_file
 from ui.background import Background
 from ui.draft import asked_length, shown_name
+from ui.helper_process import HELPER
 from ui.shared import SOURCE_LANE, Lane, variant_lane_id
 from ui.words import change_name, operation_name, tempo_guess_said, translate
 
@@ -211,17 +212,16 @@ def described_by(path: Path) -> dict[str, Any]:
 
 def _matching_gain_db(clip: Clip, path: Path) -> float:
     """What makes a result as loud as the clip, within reason; 0 where that cannot be measured."""
+    length = min(clip.length_samples, LOUDNESS_SECONDS * clip.rate_hz)
+    start = clip.start_samples + clip.length_samples - length
     try:
-        length = min(clip.length_samples, LOUDNESS_SECONDS * clip.rate_hz)
-        start = clip.start_samples + clip.length_samples - length
-        own = audio.read(clip.path, start_samples=start, length_samples=length)
-        made = audio.read(path)
+        own = HELPER.result(
+            audio.loudness_of_file, clip.path, start_samples=start, length_samples=length
+        )
+        gain_db = own - HELPER.result(audio.loudness_of_file, path)
     except JukeboxError as error:
         _log.info("loudness is not matched: %s", error)
         return 0.0
-    gain_db = audio.loudness_lufs(own.samples, own.rate_hz) - audio.loudness_lufs(
-        made.samples, made.rate_hz
-    )
     if not math.isfinite(gain_db):
         return 0.0
     return max(-MOST_MATCHING_DB, min(MOST_MATCHING_DB, gain_db))
@@ -284,7 +284,7 @@ def look_at(path: Path, daw_tempo: DawTempo | None = None) -> Looked:
         ).format(f"{tempo_bpm:g}", daw_tempo.source)
     else:
         most = min(info.length_samples, TEMPO_LISTEN_SECONDS * info.rate_hz)
-        guess = detect_tempo_of_file(path, length_samples=most)
+        guess = HELPER.result(detect_tempo_of_file, path, length_samples=most)
         if guess is None:
             tempo_bpm = UNKNOWN_TEMPO_BPM
             said = translate(

@@ -1380,6 +1380,10 @@ oder eine Region aus der DAW senden.</translation>
 <context>
     <name>Project</name>
     <message>
+        <source>The process that listens to files ended twice. Close other programs and try again; where it is always one file, export that again.</source>
+        <translation>Der Prozess, der Dateien anhört, endete zweimal. Andere Programme schließen und noch einmal versuchen; ist es immer dieselbe Datei, sie neu exportieren.</translation>
+    </message>
+    <message>
         <source>{0} is a folder; drop the audio files in it.</source>
         <translation>{0} ist ein Ordner; die Audiodateien darin herziehen.</translation>
     </message>
