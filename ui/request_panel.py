@@ -128,15 +128,25 @@ class SamplingControls(QWidget):
         describe(
             self.top_p, self.tr("Top-p") + suffix, self.tr("The probability they have together")
         )
+        self.in_order = QCheckBox(self.tr("Window by window"))
+        describe(
+            self.in_order,
+            self.tr("Window by window") + suffix,
+            self.tr(
+                "Draw the levels below the top in order, as published: slower, and without joints"
+            ),
+        )
         layout = column(self, 1)
         layout.addWidget(self.temperature)
         line = row(self.choice, self.top_k, self.top_p)
         line.setStretch(0, 1)
         layout.addLayout(line)
+        layout.addWidget(self.in_order)
         self.temperature.changed.connect(lambda _: self.changed.emit())
         self.choice.currentIndexChanged.connect(self._chosen)
         self.top_k.valueChanged.connect(lambda _: self.changed.emit())
         self.top_p.valueChanged.connect(lambda _: self.changed.emit())
+        self.in_order.toggled.connect(lambda _: self.changed.emit())
         self.set_sampling(Sampling())
 
     def sampling(self) -> Sampling:
@@ -145,6 +155,7 @@ class SamplingControls(QWidget):
             temperature=round(self.temperature.value(), 4),
             top_k=self.top_k.value() if key == "k" else 0,
             top_p=round(self.top_p.value(), 4) if key == "p" else 0.0,
+            schedule="exact" if self.in_order.isChecked() else "parallel",
         )
 
     def set_sampling(self, sampling: Sampling) -> None:
@@ -162,6 +173,7 @@ class SamplingControls(QWidget):
             self.top_k.setValue(sampling.top_k)
         if sampling.top_p:
             self.top_p.setValue(sampling.top_p)
+        self.in_order.setChecked(sampling.schedule == "exact")
         key = "k" if sampling.top_k else "p" if sampling.top_p else "all"
         self.choice.setCurrentIndex(self.choice.findData(key))
         self._show()

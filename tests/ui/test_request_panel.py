@@ -236,6 +236,8 @@ def test_top_k_and_top_p_exclude_each_other(qtbot: QtBot, panel: RequestPanel) -
     assert not controls.top_k.isVisible()
     retype(qtbot, controls.top_p, "0.5")
     assert made(panel).sampling == Sampling(1.1, top_p=0.5)
+    controls.in_order.click()
+    assert made(panel).sampling == Sampling(1.1, top_p=0.5, schedule="exact")
 
 
 def test_a_level_can_be_drawn_otherwise(qtbot: QtBot, panel: RequestPanel) -> None:
@@ -292,7 +294,7 @@ DRAFTS = [
         spans_seconds=((5.0, 6.0), (7.0, 8.0)),
         guidance=Guidance(0.75, 3.0),
         sampling=Sampling(3.5, top_k=5000),
-        sampling_by_level={0: Sampling(0.5, top_p=0.3), 2: Sampling(1.5)},
+        sampling_by_level={0: Sampling(0.5, top_p=0.3, schedule="exact"), 2: Sampling(1.5)},
         variants=64,
         first_variant=65_535,
         seed=2**64 - 1,

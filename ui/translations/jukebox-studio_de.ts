@@ -1931,6 +1931,14 @@ oder eine Region aus der DAW senden.</translation>
         <source>The probability they have together</source>
         <translation>Wie wahrscheinlich sie zusammen sind</translation>
     </message>
+    <message>
+        <source>Window by window</source>
+        <translation>Fenster für Fenster</translation>
+    </message>
+    <message>
+        <source>Draw the levels below the top in order, as published: slower, and without joints</source>
+        <translation>Die Ebenen unter der obersten der Reihe nach ziehen, wie veröffentlicht: langsamer und ohne Nahtstellen</translation>
+    </message>
 </context>
 <context>
     <name>SavePresetDialog</name>
