@@ -1,14 +1,9 @@
-"""Teaching one head to look at what is being sung, and to say what it sees.
+"""Teaching one head to look at what is being sung.
 
 Not in the paper, whose model found its alignment head by itself after a million songs. Where the
 times of words are known, the head that `LyricsConfig` names is told: of its attention, so much as
 lies near the character that is sung at a code should be all (guided attention, as in Tachibana et
 al. 2018, but towards known times instead of the diagonal).
-
-Looking alone changes nothing: the codes before tell a prior nearly all, so what the head brings may
-stay a whisper (after 3,000 steps with more than half of the attention in place, other words still
-cost no bits). So the layer's output is also read as a letter, through the table by which the lyric
-encoder predicts its text, and should be the one that is sung.
 """
 
 from __future__ import annotations
@@ -19,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.transformer import Block
@@ -29,52 +23,45 @@ NEAR_CHARACTERS = 3
 
 
 class GuidedHead:
-    """Listens to the alignment layer of a prior with a lyric encoder while it runs."""
+    """Listens to the alignment layer of a prior while it runs."""
 
     def __init__(self, prior: Prior) -> None:
         lyrics = prior.config.lyrics
         if lyrics is None or lyrics.alignment_layer is None or lyrics.alignment_head is None:
             raise ValueError(f"{prior.config.name} names no alignment head.")
-        if lyrics.encoder is None:
-            raise ValueError(f"{prior.config.name} has no lyric encoder.")
         self.head = lyrics.alignment_head
         block = prior.prior.transformer._attn_mods[lyrics.alignment_layer]
         assert isinstance(block, Block)
         self.attention = block.attn
-        self.read_out = prior.prime_x_out
-        self._heard: tuple[Tensor, Tensor | None, Tensor] | None = None
+        self._heard: tuple[Tensor, Tensor | None] | None = None
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Remember what goes into the layer and comes out during a forward pass."""
+        """Remember what goes into the layer during a forward pass."""
 
-        def remember(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-            self._heard = (inputs[0], inputs[1], output)
+        def remember(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            self._heard = (inputs[0], inputs[1])
 
-        handle = self.attention.register_forward_hook(remember)
+        handle = self.attention.register_forward_pre_hook(remember)
         try:
             yield
         finally:
             handle.remove()
 
-    def loss(self, sung: Tensor, lyric_tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """How badly the head looks, and reads: scalars, 0 where nobody sings.
+    def loss(self, sung: Tensor) -> Tensor:
+        """Mean of -log of the attention near what is sung, a scalar; 0 where nobody sings.
 
-        Looking is the mean of -log of the attention near what is sung, reading the cross-entropy of
-        the letter that is, both in nats. sung: Tensor[B, T], the index in the lyric window of what
-        is sung at each code, or NaN; lyric_tokens: Tensor[B, N].
+        sung: Tensor[B, T], the index in the lyric window of what is sung at each code, or NaN.
         """
         assert self._heard is not None
-        x, encoder_kv, output = self._heard
+        x, encoder_kv = self._heard
         self._heard = None
         told = ~sung.isnan()
         if not bool(told.any()):
-            return x.new_zeros(()), x.new_zeros(())
+            return x.new_zeros(())
         # [B, H, T, N] -> [B, T, N]
         weights = self.attention.weights(x, encoder_kv)[:, self.head]
         characters = torch.arange(weights.shape[2])
         near = (characters - sung.nan_to_num(-1e6).unsqueeze(2)).abs() <= NEAR_CHARACTERS
         found = (weights * near).sum(dim=2)[told]
-        letters = lyric_tokens.gather(1, sung.nan_to_num(0).long())[told]
-        reading = F.cross_entropy(self.read_out(output[told]).float(), letters)
-        return -(found + 1e-4).log().mean(), reading
+        return -(found + 1e-4).log().mean()

@@ -49,11 +49,9 @@ class PriorTask:
         if self.guide is not None:
             assert batch.sung is not None
             with half:
-                letters = self.model.split_labels(batch.y).lyric_tokens
-                looking, reading = self.guide.loss(batch.sung, letters)
-            logged["looking"] = float(looking.detach())
-            logged["reading"] = float(reading.detach())
-            total = total + self.guided * (looking + reading)
+                lesson = self.guide.loss(batch.sung)
+            logged["guided_attention"] = float(lesson.detach())
+            total = total + self.guided * lesson
         return total, logged
 
     def validate(self) -> dict[str, float]:
