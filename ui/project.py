@@ -853,7 +853,8 @@ class Project(QObject):
         if news.fault:
             self.failed.emit(news.fault)
         for queued in news.state.jobs:
-            if queued.is_over and before.get(queued.job_id) not in (None, queued.state):
+            # News may skip states: a job that fails at once is first seen when it is over.
+            if queued.is_over and before.get(queued.job_id) != queued.state:
                 self._forget_growing(int(queued.job_id))
                 self.upsampled.clear()  # one job at a time, and it is over
                 if queued.state == "failed":
