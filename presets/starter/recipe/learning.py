@@ -1,10 +1,10 @@
 """How the starter's priors learned: collects the logs of training runs and draws them.
 
-    python presets/starter/recipe/learning.py add PART VERSION RUN
+    python presets/starter/recipe/learning.py add PART VERSION RUN...
     python presets/starter/recipe/learning.py draw docs/images/starter-learning.png
 
-`add` takes RUN/log.jsonl into `learning.csv`, which is kept in git: the runs themselves are not.
-Hours are of one core, and count on from what the same part was given before.
+`add` takes the logs of runs that follow each other into `learning.csv`, which is kept in git; the
+runs themselves are not. Hours are of one core, and count on from those of the version before.
 """
 
 from __future__ import annotations
@@ -57,11 +57,15 @@ def rows_of(log: Path, part: str, version: int, batch: int, before: Row | None) 
     return rows
 
 
-def add(part: str, version: int, run: Path) -> None:
+def add(part: str, version: int, runs: list[Path]) -> None:
     known = [row for row in read() if (row.part, row.version) != (part, version)]
     earlier = [row for row in known if row.part == part and row.version < version]
-    batch = json.loads((run / "run.json").read_text(encoding="utf-8"))["batch"]
-    rows = rows_of(run / "log.jsonl", part, version, batch, earlier[-1] if earlier else None)
+    rows = earlier[-1:]
+    for run in runs:
+        batch = json.loads((run / "run.json").read_text(encoding="utf-8"))["batch"]
+        before = rows[-1] if rows else None
+        rows += rows_of(run / "log.jsonl", part, version, batch, before)
+    rows = rows[len(earlier[-1:]) :]
     lines = [",".join(Row._fields)] + [",".join(map(str, row)) for row in sorted(known + rows)]
     write_atomically(TABLE, ("\n".join(lines) + "\n").encode())
 
@@ -97,12 +101,12 @@ def main() -> None:
     adding = commands.add_parser("add")
     adding.add_argument("part")
     adding.add_argument("version", type=int)
-    adding.add_argument("run", type=Path)
+    adding.add_argument("runs", type=Path, nargs="+")
     drawing = commands.add_parser("draw")
     drawing.add_argument("out", type=Path)
     options = parser.parse_args()
     if options.command == "add":
-        add(options.part, options.version, options.run)
+        add(options.part, options.version, options.runs)
     else:
         draw(options.out)
 
