@@ -16,6 +16,7 @@ from ui_parts import model_folder, preview, result, sound
 from jukebox_studio.client import EngineClient
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Failed, Finished
+from jukebox_studio.job_queue import QueueChanged, QueuedJob, QueueState
 from jukebox_studio.presets import presets_folder
 from jukebox_studio.request import Continue, Request
 from jukebox_studio.session import Session
@@ -181,6 +182,21 @@ def test_a_failed_job_is_told_and_resumed(
     engine.begun.get(timeout=20)
     project.cancel(job.id)
     qtbot.waitUntil(lambda: project.session.job(job.id).state == "cancelled", timeout=WAIT_MS)
+
+
+def test_a_job_that_is_first_seen_when_it_has_failed_is_told(
+    project: Project, engine: HandEngine, model: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    clip = clip_in(project, tmp_path, qtbot)
+    project.pause()
+    project.generate(asked(clip), model, clip.id)
+    qtbot.waitUntil(lambda: len(project.queued) == 1, timeout=WAIT_MS)
+    # The queue's news leave states out where they follow each other quickly.
+    quick = replace(project.queued[0].job, job_id="99")
+    news = QueueChanged(QueueState((QueuedJob(quick, "failed", "There is no room."),)))
+    with qtbot.waitSignal(project.job_failed, timeout=WAIT_MS) as failed:
+        project._on_queue(news)
+    assert failed.args == [99, "There is no room."]
 
 
 def test_the_order_of_the_queue_is_changed_and_changed_back(
