@@ -399,6 +399,17 @@ def test_a_fault_of_ours_does_not_stop_the_script(studio, monkeypatch):
     monkeypatch.undo()
 
 
+def test_a_fault_of_ours_while_inserting_is_answered(studio, monkeypatch):
+    result = write_sound(studio.folder / "r.wav")
+    monkeypatch.setattr(type(studio.live.song), "tracks", property(lambda self: 1 / 0))
+    assert studio.insert(result, position_samples=0) == (
+        False,
+        "Live could not insert it: division by zero",
+    )
+    monkeypatch.undo()
+    assert studio.insert(result, position_samples=0)[0]
+
+
 def test_the_transport_comes_over_a_real_socket(home, monkeypatch):
     studio = Studio(home, monkeypatch=monkeypatch)
     actions, token = Remembering(), load_token(token_path())

@@ -76,6 +76,10 @@ class Studio:
                 self._insert(values)
             except Refusal as refusal:
                 self._answer(values["insert"], str(refusal))
+            except Exception as fault:
+                # Told there too, or the program would wait for an answer for ever.
+                self._answer(values["insert"], f"Live could not insert it: {fault}")
+                raise
         elif name == "error":
             self._show("Jukebox Studio: " + values["sentence"])
 
