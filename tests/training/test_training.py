@@ -29,6 +29,7 @@ from jukebox_studio.model.prior import Prior
 from jukebox_studio.training import commands
 from jukebox_studio.training.codes import (
     Batch,
+    CodedTrack,
     CodeWindows,
     Dropout,
     SungText,
@@ -354,10 +355,14 @@ def test_evaluation_measures_every_level(bundle: Path, music: Path, tmp_path: Pa
         assert 0 < level.codes_used <= 1
 
 
-def test_dropped_labels_become_unknown(music: Path, runs: Path, tmp_path: Path) -> None:
+def coded_tracks(music: Path, runs: Path, cache: Path) -> list[CodedTrack]:
     sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
-    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
-    tables = make_tables([s.track for s in sounds])
+    return encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, cache)
+
+
+def test_dropped_labels_become_unknown(music: Path, runs: Path, tmp_path: Path) -> None:
+    tracks = coded_tracks(music, runs, tmp_path)
+    tables = make_tables([t.track for t in tracks])
     shape = PRIORS["tiny_level_1"]
 
     def labels(chance: float) -> torch.Tensor:
@@ -382,9 +387,8 @@ def test_dropped_labels_become_unknown(music: Path, runs: Path, tmp_path: Path) 
 def test_wrong_codes_are_shown_and_the_right_ones_asked_for(
     music: Path, runs: Path, tmp_path: Path
 ) -> None:
-    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
-    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
-    tables = make_tables([s.track for s in sounds])
+    tracks = coded_tracks(music, runs, tmp_path)
+    tables = make_tables([t.track for t in tracks])
 
     def batch(shape: str, wrong_codes: float) -> Batch:
         dropout = Dropout(wrong_codes=wrong_codes)
@@ -408,8 +412,7 @@ def test_wrong_codes_are_shown_and_the_right_ones_asked_for(
 def test_the_lyric_window_is_where_the_words_are_sung(
     music: Path, runs: Path, tmp_path: Path
 ) -> None:
-    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
-    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
+    tracks = coded_tracks(music, runs, tmp_path)
     sung = next(t for t in tracks if t.track.words)
     text = SungText.of(sung.track, "v2")
     assert text is not None
@@ -431,8 +434,7 @@ def test_the_lyric_window_is_where_the_words_are_sung(
 
 
 def test_each_code_knows_what_is_sung_there(music: Path, runs: Path, tmp_path: Path) -> None:
-    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
-    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
+    tracks = coded_tracks(music, runs, tmp_path)
     sung = next(t for t in tracks if t.track.words)
     config = PRIORS["tiny_level_1"]
     windows = CodeWindows([sung], config, make_tables([sung.track]), 0)
@@ -453,8 +455,7 @@ def test_each_code_knows_what_is_sung_there(music: Path, runs: Path, tmp_path: P
 
 
 def test_the_alignment_head_is_taught(music: Path, runs: Path, tmp_path: Path) -> None:
-    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
-    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
+    tracks = coded_tracks(music, runs, tmp_path)
     sung = next(t for t in tracks if t.track.words)
     torch.manual_seed(0)
     windows = CodeWindows([sung], PRIORS["tiny_level_1"], make_tables([sung.track]), 0)
@@ -478,9 +479,8 @@ def test_words_that_are_not_known_are_not_no_words(music: Path) -> None:
 def test_windows_of_an_upsampler_lie_under_the_codes_above(
     music: Path, runs: Path, tmp_path: Path
 ) -> None:
-    sounds = decode_tracks(read_table(music), RATE_HZ, music / "cache")
-    tracks = encode_tracks(commands.assemble_vqvae(TINY_VQVAE, runs), sounds, tmp_path)
-    windows = CodeWindows(tracks, PRIORS["tiny_level_0"], make_tables([s.track for s in sounds]), 0)
+    tracks = coded_tracks(music, runs, tmp_path)
+    windows = CodeWindows(tracks, PRIORS["tiny_level_0"], make_tables([t.track for t in tracks]), 0)
     batch = windows.batch(3, 4)
     assert batch.above is not None
     for row in range(4):
