@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -44,6 +45,10 @@ from jukebox_studio.sampling.weights import (
     head_weights,
     stack_weights,
 )
+
+_FEWEST_SHARED = 4
+"""Positions in a chunk of priming from which on equal rows are fed once: products of fewer rows
+than this round differently (`conditions.FEWEST_ROWS`)."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,11 @@ class CachedStack:
         self.position = end
         return flat.view(x.shape)
 
+    def take(self, rows: Tensor) -> None:
+        """Go on with the rows that int64 Tensor[any number] names, in its order, some repeated."""
+        for layer in self.layers:
+            layer.cache = layer.cache.index_select(layer.cache_rows_dim, rows)
+
 
 class Decoder:
     """Feeds a prior one position at a time. Not thread-safe; one window per decoder.
@@ -113,6 +123,7 @@ class Decoder:
     ) -> None:
         self._prior = prior.prior
         self._x_cond = prior.sequence_conditioning(conditioning)
+        self._encoder_kv = encoder_kv
         self._first = self._prior.first(batch_size, conditioning.y_cond)
         self._stack = CachedStack(self._prior.transformer, batch_size, encoder_kv, precision)
         self._head = head_weights(self._prior, precision)
@@ -143,15 +154,42 @@ class Decoder:
 
         ids: Tensor[B, k], k at least 1: the tokens *at* positions 0 to k - 1, the last of which is
         not fed yet. Only a fresh decoder can be primed; ValueError otherwise.
+
+        Rows that are told the same are fed once: variants that go on from one clip.
         """
         if self.position != 0:
             raise ValueError(f"{self.position} positions were fed already.")
         if chunk_size < 1:
             raise ValueError(f"A chunk holds at least one position, not {chunk_size}.")
-        for start in range(0, ids.shape[1], chunk_size):
-            end = min(start + chunk_size, ids.shape[1])
-            tokens = self._prior.x_emb(ids[:, max(start - 1, 0) : end - 1])
-            self._feed(torch.cat([self._first, tokens], dim=1) if start == 0 else tokens)
+        count = -(-ids.shape[1] // chunk_size)
+        edges = [ids.shape[1] * i // count for i in range(count + 1)]
+        fed, which = torch.arange(len(ids)), None
+        if self._recorder is None and ids.shape[1] >= _FEWEST_SHARED * count:
+            fed, which = self._different(ids)
+            if len(fed) == len(ids):
+                which = None
+            else:
+                self._stack.take(fed)
+        for start, end in pairwise(edges):
+            tokens = self._prior.x_emb(ids[fed, max(start - 1, 0) : end - 1])
+            self._feed(torch.cat([self._first[fed], tokens], dim=1) if start == 0 else tokens, fed)
+        if which is not None:
+            self._stack.take(which)
+
+    def _different(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Of rows Tensor[B, k] the first of each kind, Tensor[kinds], and each row's kind."""
+        told = [t for t in (ids, self._first, self._x_cond, self._encoder_kv) if t is not None]
+        fed: list[int] = []
+        which: list[int] = []
+        for row in range(len(ids)):
+            for kind, other in enumerate(fed):
+                if all(torch.equal(t[row], t[other]) for t in told):
+                    which.append(kind)
+                    break
+            else:
+                which.append(len(fed))
+                fed.append(row)
+        return torch.tensor(fed, device=ids.device), torch.tensor(which, device=ids.device)
 
     @torch.inference_mode()
     def step(self, last: Tensor | None) -> Tensor:
@@ -168,13 +206,16 @@ class Decoder:
             h = h + self._x_cond[:, self.position - 1 : self.position]
         return self._head(h.squeeze(1))
 
-    def _feed(self, x: Tensor) -> Tensor:
-        """Embedded tokens Tensor[B, n, W] -> output of the stack at those n positions."""
+    def _feed(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Embedded tokens Tensor[B, n, W] -> output of the stack at those n positions.
+
+        rows: which of the batch these are, where they are not all.
+        """
         start, end = self.position, self.position + x.shape[1]
         if end <= self._stack.n_ctx:  # else the stack says so
             x = x + self._prior.pos_emb.pos_emb[start:end]
             if self._x_cond is not None:
-                x += self._x_cond[:, start:end]
+                x += self._x_cond[slice(None) if rows is None else rows, start:end]
         return self._stack.feed(x)
 
 
@@ -195,6 +236,7 @@ class _Layer:
         self.block_length = attn.block_length
         self.res_scale = block.res_scale
         self.recorder: _Recorder | None = None
+        self.cache_rows_dim = {COLUMN: 2, PREVIOUS_BLOCK: 2}.get(self.kind, 1)
         self.weights = weights
         self.ln_0, self.ln_1 = _norm(block.ln_0), _norm(block.ln_1)
         w = attn.c_proj.w

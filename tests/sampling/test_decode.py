@@ -14,7 +14,7 @@ from torch import Tensor
 
 from jukebox_studio.model.config import PriorConfig
 from jukebox_studio.model.prior import Prior
-from jukebox_studio.sampling.decode import Decoder, sample_window
+from jukebox_studio.sampling.decode import CachedStack, Decoder, sample_window
 from jukebox_studio.sampling.guidance import greedy_pick
 
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
@@ -59,6 +59,38 @@ def test_cached_steps_equal_the_full_pass(order: int, n_ctx: int, blocks: int) -
     check_all_prefixes(config, range(1))
     check_all_prefixes(config, range(length - 1, min(2 * length + 1, config.sequence_length - 1)))
     check_all_prefixes(config, range(config.sequence_length - 1, config.sequence_length))
+
+
+@pytest.mark.parametrize("order", ORDER_DEPTHS)
+@torch.no_grad()
+def test_equal_rows_are_primed_once_and_to_the_bit(
+    order: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = order_config(order)
+    prior, each = random_prior(config), random_inputs(config, batch=8)
+    assert each.y is not None
+    fed: list[int] = []
+    feed = CachedStack.feed
+
+    def counted(stack: CachedStack, x: Tensor) -> Tensor:
+        fed.append(len(x))
+        return feed(stack, x)
+
+    monkeypatch.setattr(CachedStack, "feed", counted)
+    want = stepped(prior, each, 13, 5)
+    which = torch.tensor([6, 2, 2, 6, 6])
+    # The same codes under other labels, or after another code, are another row.
+    labels, codes = each.y[which], each.codes[which]
+    labels[4], codes[2, 0] = each.y[0], 15 - codes[2, 0]
+    assert set(fed[:3]) == {8}
+    fed.clear()
+    got = stepped(prior, Inputs(codes, labels, None), 13, 5)
+    assert set(fed[:3]) == {4}
+    assert set(fed[3:]) == {5}
+    same = [0, 1, 3]
+    assert torch.equal(got[same], want[which[same]])
+    assert not torch.equal(got[2], want[2])
+    assert not torch.equal(got[4], want[6])
 
 
 @pytest.mark.parametrize("labels", [True, False])
