@@ -39,7 +39,6 @@ TICK_MS = 5
 STALL_MS = 16.0
 ALLOWED_MS = 50.0
 WORST = 12
-WAITING = ("threading", "queue", "client", "selectors", "osc", "socketserver")
 WORDS = "down by the river we were waiting\nfor the morning light to find us there\n"
 
 
@@ -100,6 +99,8 @@ class Stall:
     computed: float
     unserved: float
     """Ready to run, without a processor."""
+    beside: float
+    """Computed by other threads of ours meanwhile."""
     stacks: str
 
     @property
@@ -118,8 +119,10 @@ class Watch:
         self.stalls: list[Stall] = []
         self.ticks = 0
         self._stacks = os.open(folder / "stacks", os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        # In C, so that it speaks while another thread, or a long call, holds the interpreter.
-        faulthandler.register(signal.SIGALRM, file=self._stacks, all_threads=True)
+        # In C, so that it speaks while another thread, or a long call, holds the interpreter. Only
+        # the thread that gets the signal tells of itself: to walk what others are at, while they
+        # go on, ends in a crash sooner or later.
+        faulthandler.register(signal.SIGALRM, file=self._stacks, all_threads=False)
         self._schedstat = os.open(f"/proc/self/task/{os.getpid()}/schedstat", os.O_RDONLY)
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -128,20 +131,25 @@ class Watch:
         self._before = self._now()
         self._timer.start()
 
-    def _now(self) -> tuple[float, float, float]:
-        """Milliseconds by the clock, of computing, and of waiting for a processor."""
+    def _now(self) -> tuple[float, float, float, float]:
+        """Milliseconds by the clock, of computing, of waiting for a processor, and of all threads'
+        computing.
+        """
         waited_ns = int(os.pread(self._schedstat, 100, 0).split()[1])
-        return 1e3 * time.perf_counter(), 1e3 * time.thread_time(), 1e-6 * waited_ns
+        own = time.thread_time()
+        return 1e3 * time.perf_counter(), 1e3 * own, 1e-6 * waited_ns, 1e3 * time.process_time()
 
     def _tick(self) -> None:
         now = self._now()
-        passed, computed, waited = (b - a for a, b in zip(self._before, now, strict=True))
+        passed, computed, waited, all_ = (b - a for a, b in zip(self._before, now, strict=True))
         self._before = now
         self.ticks += 1
         late = passed - TICK_MS
         if late > STALL_MS:
             told = os.pread(self._stacks, 2**20, 0).decode()
-            self.stalls.append(Stall(self.action, late, computed, min(waited, late), told))
+            beside = max(0.0, all_ - computed)
+            stall = Stall(self.action, late, computed, min(waited, late), beside, told)
+            self.stalls.append(stall)
             self._before = self._now()
         if os.fstat(self._stacks).st_size:
             os.ftruncate(self._stacks, 0)
@@ -169,7 +177,8 @@ class Watch:
         for stall in ours[:WORST]:
             print(
                 f"\n{stall.action}: {stall.late:.1f} ms late; computed {stall.computed:.1f}, "
-                f"without a processor {stall.unserved:.1f}"
+                f"without a processor {stall.unserved:.1f}, other threads computed "
+                f"{stall.beside:.1f}"
             )
             for who, frames in stacks_of(stall.stacks):
                 print(f"  {who}: {frames}")
@@ -179,15 +188,14 @@ class Watch:
 
 
 def stacks_of(text: str) -> list[tuple[str, str]]:
-    """What the main thread, and the others that did not wait, were seen at most often."""
+    """What the main thread was seen at most often, or another that got the signal."""
     found: Counter[tuple[str, str]] = Counter()
-    for dump in re.split(r"\n(?=(?:Current thread|Thread) )", text):
+    for dump in re.findall(r"Stack .*\n((?:  .*\n)+)", text):
         frames = re.findall(r'File "([^"]+)", line (\d+)(?: in (\S+))?', dump)
         calls = [f"{Path(f).stem}:{n} {name}" for f, n, name in frames]
         own = [call for call in calls if not call.startswith("window_stalls")]
-        main = len(own) < len(calls)
-        if main or (calls and calls[0].split(":")[0] not in WAITING):
-            found["main" if main else "beside", " < ".join(own[:9]) or "Qt itself"] += 1
+        who = "main" if len(own) < len(calls) else "beside"
+        found[who, " < ".join(own[:9]) or "Qt itself"] += 1
     return [(f"{who}, {times} x", frames) for (who, frames), times in found.most_common(5)]
 
 
