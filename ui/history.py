@@ -108,12 +108,13 @@ class VariantModel(QAbstractItemModel):
         return self._nodes.values()
 
     def node(self, index: QModelIndex) -> Node | None:
-        found = index.internalPointer() if index.isValid() else None
-        return found if isinstance(found, Node) else None
+        # By number: an index that somebody has kept for too long may name nobody, but never memory
+        # that is used for something else by now.
+        return self._nodes.get(index.internalId()) if index.isValid() else None
 
     def index_of(self, variant_id: int) -> QModelIndex:
         node = self._nodes.get(variant_id)
-        return self.createIndex(node.row, 0, node) if node else QModelIndex()
+        return self.createIndex(node.row, 0, variant_id) if node else QModelIndex()
 
     def index(
         self,
@@ -124,14 +125,14 @@ class VariantModel(QAbstractItemModel):
         above = self.node(parent)
         rows = above.below if above else self._top
         if column == 0 and 0 <= row < len(rows):
-            return self.createIndex(row, 0, rows[row])
+            return self.createIndex(row, 0, rows[row].variant.id)
         return QModelIndex()
 
     def parent(self, index: QModelIndex) -> QModelIndex:  # type: ignore[override]
         node = self.node(index)
         if node is None or node.above is None:
             return QModelIndex()
-        return self.createIndex(node.above.row, 0, node.above)
+        return self.createIndex(node.above.row, 0, node.above.variant.id)
 
     def rowCount(self, parent: QModelIndex = QModelIndex()) -> int:  # noqa: B008
         node = self.node(parent)
