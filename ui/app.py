@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import getpass
 import logging
 import sys
@@ -18,6 +17,7 @@ from jukebox_studio.client import EngineClient
 from ui.daw_link import DawLink
 from ui.diagnostics import log_path, start_log
 from ui.first_start import is_project
+from ui.garbage import GarbageCollector
 from ui.helper_process import HELPER
 from ui.language import speak
 from ui.playback_link import remove_leftovers
@@ -113,9 +113,7 @@ def make_window(app: QApplication, log: Path) -> MainWindow:
     # for it dozens of times for one key. With the usual 5 ms an import of SciPy holds it up twice
     # as long.
     sys.setswitchinterval(SWITCH_SECONDS)
-    # What there is by now stays. The garbage collector would go through all of it again and again,
-    # 25 ms each time, in which the window stands still; what comes later takes it 2 ms.
-    gc.freeze()
+    GarbageCollector(made)
     idle = QTimer(made)
     idle.setSingleShot(True)
     idle.timeout.connect(lambda: made.background.start(_import_midi, lambda _: None))

@@ -7,7 +7,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar, cast
+from itertools import count
+from typing import Any, TypeVar, cast
 
 from PyQt6.QtCore import QEventLoop, QObject, pyqtSignal
 
@@ -21,12 +22,16 @@ class Background(QObject):
     """A few threads. What goes wrong is a sentence, through `failed` or the caller's own way."""
 
     failed = pyqtSignal(str)
-    _ended = pyqtSignal(object, object, object, object)
+    _ended = pyqtSignal(int, object, object)
 
     def __init__(self, parent: QObject | None = None, *, threads: int = 2) -> None:
         """With one thread, work is done in the order in which it was asked for."""
         super().__init__(parent)
         self._crew = _Crew(threads)
+        self._waiting: dict[int, tuple[Callable[[Any], None], Callable[[str], None]]] = {}
+        """Who gets a result, and what went wrong. Kept here, so that no thread is the last to know
+        of what they hold, and deletes what is the window's."""
+        self._numbers = count()
         weakref.finalize(self, self._crew.close, 0.0)
         self._ended.connect(self._on_ended)
 
@@ -38,7 +43,8 @@ class Background(QObject):
     ) -> None:
         """Do `work` in a thread, then `then` with its result here."""
         tell = self._ended.emit
-        failed = failed or self.failed.emit
+        number = next(self._numbers)
+        self._waiting[number] = then, failed or self.failed.emit
 
         def task() -> None:
             try:
@@ -46,7 +52,7 @@ class Background(QObject):
             except Exception as raised:  # told by the receiver
                 result, error = None, raised
             try:
-                tell(then, failed, result, error)
+                tell(number, result, error)
             except RuntimeError:  # its owner was closed meanwhile
                 _log.info("nobody waits for %r any more", work)
 
@@ -87,13 +93,8 @@ class Background(QObject):
         """Begin nothing more, wait for what runs, and tell of nothing any more. From any thread."""
         self._crew.close(wait_seconds)
 
-    def _on_ended(
-        self,
-        then: Callable[[object], None],
-        failed: Callable[[str], None],
-        result: object,
-        error: Exception | None,
-    ) -> None:
+    def _on_ended(self, number: int, result: object, error: Exception | None) -> None:
+        then, failed = self._waiting.pop(number)
         if self._crew.is_closed:
             return
         try:

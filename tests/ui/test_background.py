@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
+from types import FrameType
 
 import pytest
 from PyQt6.QtCore import QTimer
@@ -122,3 +124,30 @@ def test_work_that_never_ends_keeps_no_program_from_ending(closes: str) -> None:
         "sys.exit(3)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 3
+
+
+def test_what_waits_for_a_result_is_let_go_on_the_windows_thread(qtbot: QtBot) -> None:
+    """What it holds may be Qt's, which only this thread may delete."""
+    let_go: list[int] = []
+
+    class Held:
+        def __del__(self) -> None:
+            let_go.append(threading.get_ident())
+
+    def linger(frame: FrameType, event: str, called: object) -> None:
+        if event == "c_return" and getattr(called, "__name__", "") == "emit":
+            time.sleep(0.2)  # the window's thread is done with the result meanwhile
+
+    def begin() -> None:
+        held = Held()
+        background.start(lambda: None, lambda _, held=held: None)  # type: ignore[misc]
+
+    threading.setprofile(linger)
+    try:
+        background = Background()
+        begin()
+        qtbot.waitUntil(lambda: bool(let_go), timeout=WAIT_MS)
+    finally:
+        threading.setprofile(None)
+    assert let_go == [threading.get_ident()]
+    background.close()
