@@ -79,7 +79,7 @@ def measure_conditions(
     rows: Sequence[tuple[CodedTrack, int]],
     *,
     known: Mapping[str, dict[str, float]] | None = None,
-    batch_size: int = 16,
+    batch_size: int = 4,
 ) -> Iterator[tuple[int, dict[str, dict[str, float]]]]:
     """The numbers of each clip: yields (clip, {condition: numbers}).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.training.averages import Averages, Measured
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, encode_tracks
 from jukebox_studio.training.data import Sound, Track
+from jukebox_studio.training.kept import Kept
 from jukebox_studio.training.losses import DEFAULT_STFT, log_mel_distance, spectral_convergence
 from jukebox_studio.training.ngram import NGram
 from jukebox_studio.training.prior import mean_bits
@@ -85,9 +87,13 @@ def evaluate(
     parts: Collection[LevelPart] = ("reconstruction", "bits"),
     windows_per_track: int = 8,
     batch_size: int = 4,
+    kept: Kept | None = None,
     told: Told = lambda _: None,
 ) -> EvaluationReport:
-    """Reconstruction and bits of every level; `train` is needed for the baselines of the bits."""
+    """Reconstruction and bits of every level; `train` is needed for the baselines of the bits.
+
+    kept: reconstructions that an earlier run has measured, with the same VQ-VAE.
+    """
     vqvae = load_vqvae(bundle)
     told("encoding the held-out tracks")
     held = encode_tracks(vqvae, held_out, cache)
@@ -103,12 +109,16 @@ def evaluate(
         for sound, track in zip(held_out, held, strict=True):
             values: dict[str, float] = {}
             if "reconstruction" in parts:
-                values |= reconstruction(vqvae, sound, track, level)
+                piece = f"{level}/{sound.track.path.resolve()}/{len(sound.samples)}"
+                measure = partial(reconstruction, vqvae, sound, track, level)
+                values |= kept.of(piece, measure) if kept else measure()
             if bits:
                 values |= bits.of(track)
             name = track.track.path.name
             rows.append(Measured(track.track.artist, name, is_sung(track.track), values))
         levels.append(_level_report(vqvae, level, held, Averages.of(rows), parts))
+    if kept:
+        kept.write()
     seconds = sum(len(s.samples) / s.rate_hz for s in held_out)
     return EvaluationReport(bundle.manifest.name, split, len(held), seconds, tuple(levels))
 

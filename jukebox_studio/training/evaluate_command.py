@@ -20,7 +20,7 @@ from rich.console import Console
 from unidecode import unidecode  # type: ignore[import-untyped]
 
 from jukebox_studio import audio
-from jukebox_studio.bundle import MANIFEST, Bundle, find_bundle
+from jukebox_studio.bundle import MANIFEST, VQVAE_FILE, Bundle, find_bundle
 from jukebox_studio.command_types import Positive, Whole
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
@@ -159,6 +159,7 @@ def evaluate_bundle(
             cache=setting.codes_cache,
             parts=level_parts,
             windows_per_track=windows_per_track,
+            kept=setting.reconstructions,
             told=told,
         )
         found["levels"] = report.levels
@@ -238,10 +239,19 @@ class _Setting:
         return self.given_cache / "codes" if self.given_cache else self.folder / "codes"
 
     @cached_property
+    def found(self) -> Path:
+        """What long parts have found of sounds, whatever bundle made them."""
+        return (self.given_cache or evaluation_cache()) / "found"
+
+    @cached_property
     def kept(self) -> Path:
         """What long parts have found of this bundle."""
-        folder = self.given_cache or evaluation_cache()
-        return folder / "found" / self.manifest_sha256[:16]
+        return self.found / self.manifest_sha256[:16]
+
+    @property
+    def reconstructions(self) -> Kept:
+        digest = self.bundle.manifest.files[VQVAE_FILE].sha256
+        return Kept(self.found / f"reconstructions-{digest[:16]}.json")
 
     @cached_property
     def coded(self) -> list[CodedTrack]:
@@ -305,7 +315,7 @@ def _samples(
         voices=voices,
         aligner=aligner,
         known={level: KnownCodes(tracks, size) for level, tracks in codes.items()},
-        kept=Kept(folder / "heard.json"),
+        kept=Kept(setting.found / f"heard-{key}.json"),
         told=setting.told,
     )
 

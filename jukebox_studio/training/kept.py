@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ class Kept:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError, ValidationError):
             self.pieces = _PIECES.validate_json(path.read_bytes())
+
+    def of(self, piece: str, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """What is kept of a piece, measured now where nothing is."""
+        if piece not in self.pieces:
+            self.add(piece, measure())
+        return self.pieces[piece]
 
     def add(self, piece: str, values: dict[str, float]) -> None:
         if piece in self.pieces:

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -120,18 +121,14 @@ def measure_samples(
     told: Told = lambda _: None,
 ) -> SamplesReport:
     """All numbers. `elsewhere`: real sound of other places of the same tracks; hops, known: by
-    level; kept: what an earlier run of the same samples has heard."""
+    level; kept: what an earlier run has heard, of whatever bundle."""
     rows: dict[Kind, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     embeddings: dict[Kind, list[Embeddings]] = {kind: [] for kind in KINDS}
     clips = [piece.clip for kind, piece in pieces if kind == "real"]
     for i, (kind, piece) in enumerate(pieces):
-        name = f"{kind}/{piece.clip.name}"
-        values = dict(kept.pieces[name]) if kept and name in kept.pieces else None
-        if values is None:
-            values = _heard_values(kind, piece, rate_hz, voices, aligner)
-            if kept:
-                kept.add(name, dict(values))
-        rows[kind].append(values)
+        name = f"{kind}/{piece.clip.name}/{sound_hash(piece.audio, rate_hz)}"
+        measure = partial(_heard_values, kind, piece, rate_hz, voices, aligner)
+        rows[kind].append(dict(kept.of(name, measure)) if kept else measure())
         embeddings[kind].append(embedder.embed(piece.audio, rate_hz))
         if i % 50 == 0:
             told(f"samples: listening to {i + 1} of {len(pieces)}")
@@ -193,14 +190,18 @@ class KeptEmbedder:
         folder.mkdir(parents=True, exist_ok=True)
 
     def embed(self, samples: Samples, rate_hz: int) -> Embeddings:
-        sound = hashlib.sha256(np.ascontiguousarray(samples).tobytes() + str(rate_hz).encode())
-        path = self._folder / f"{sound.hexdigest()[:24]}.npy"
+        path = self._folder / f"{sound_hash(samples, rate_hz)}.npy"
         if path.is_file():
             known: Embeddings = np.load(path)
             return known
         found = self._embedder.embed(samples, rate_hz)
         save_array(path, found)
         return found
+
+
+def sound_hash(samples: Samples, rate_hz: int) -> str:
+    sound = hashlib.sha256(np.ascontiguousarray(samples).tobytes() + str(rate_hz).encode())
+    return sound.hexdigest()[:24]
 
 
 def elsewhere_of(clips: Sequence[Clip]) -> list[Samples]:

@@ -197,7 +197,10 @@ def test_what_was_kept_is_read_again_and_damage_is_not(tmp_path: Path) -> None:
     kept = Kept(path)
     kept.add("a", {"bits": 1.5})
     kept.write()
-    assert Kept(path).pieces == {"a": {"bits": 1.5}}
+    again = Kept(path)
+    assert again.of("a", lambda: {"bits": 9.0}) == {"bits": 1.5}
+    assert again.of("b", lambda: {"bits": 2.0}) == {"bits": 2.0}
+    assert list(again.pieces) == ["a", "b"]
     path.write_text('{"a": {"bits"', encoding="utf-8")
     assert Kept(path).pieces == {}
 
