@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.operations import AFTER_SHARE, Stretch
+from jukebox_studio.sampling.conditions import labels_at
 
 CANDIDATE_STREAMS = 2**17
 """Between the randomness of a variant's candidates; the first is the variant without any."""
@@ -38,14 +39,14 @@ def follow_up_bits(
         start = max(0, end + count - config.n_ctx)
         window = codes[:, start : start + config.n_ctx]
         padded = F.pad(window, (0, config.n_ctx - window.shape[1]))  # the model looks back only
-        y = None
-        if labels is not None:
-            n_tokens = config.lyrics.n_tokens if config.lyrics else 0
-            told, _ = labels.at(start * config.hop_samples, config.sample_length, n_tokens)
-            y = torch.from_numpy(told)
+        y, plan = labels_at(prior, labels, start) if labels is not None else (None, None)
         for first in range(0, len(codes), _ROWS):
             rows = slice(first, first + _ROWS)
-            logits = prior(padded[rows], y[rows] if y is not None else None)
+            logits = prior(
+                padded[rows],
+                y[rows] if y is not None else None,
+                plan=plan[rows] if plan is not None else None,
+            )
             at = slice(end - start, end - start + count)
             shift = config.merged_lyrics.vocabulary_size if config.merged_lyrics else 0
             lyrics = config.merged_lyrics.n_tokens if config.merged_lyrics else 0

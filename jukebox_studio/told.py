@@ -20,6 +20,7 @@ from jukebox_studio.model.labels import (
     LabelTables,
     clean_lyrics,
     dropped_characters,
+    even_times,
     fit_timing,
 )
 from jukebox_studio.model.prior import Prior
@@ -46,6 +47,8 @@ class SungWords:
     begin_samples: float
     """They are sung from here to `end_samples`, on the canvas."""
     end_samples: float
+    until_samples: float
+    """When the last character of all ends, on the canvas."""
 
 
 @dataclass
@@ -138,7 +141,8 @@ class Told:
             self.notes |= dict.fromkeys(tables.unlisted(name, UNKNOWN))
         for name in self.request.style.genre_names:
             self.notes |= dict.fromkeys(tables.unlisted(UNKNOWN, name))
-        return label, words.sung_at_samples if words else None
+        sung_at = np.append(words.sung_at_samples, words.until_samples) if words else None
+        return label, sung_at
 
     def _timing(self, config: PriorConfig) -> tuple[int, int]:
         """Total length and offset of the canvas in its song, at the model's rate."""
@@ -174,7 +178,10 @@ class Told:
         return total, offset
 
     def _words(self, config: PriorConfig, lyrics: str) -> SungWords:
-        """The words before, those asked for, those after; each evenly over its own time."""
+        """The words before, those asked for, those after; each evenly over its own time.
+
+        So it is also planned which character is sung at each code; see `even_times`.
+        """
         assert config.lyrics is not None
         version = config.lyrics.version
         if dropped := dropped_characters(lyrics, version):
@@ -202,7 +209,7 @@ class Told:
                 f"{len(parts[1])} letters in {(end - begin) / rate:.1f} s are more than anybody "
                 "can sing; shorten the words or select more music."
             )
-        text, spans = "", []
+        text, spans, until = "", [], begin
         times: list[float] = []
         clip_start = float(self.plan.clip_at)
         clip_end = clip_start + clip.length_samples * rate / clip.rate_hz
@@ -212,10 +219,11 @@ class Told:
                 text, times = text + "\n", [*times, a]
             first = len(text)
             text += part
-            times += list(a + (b - a) * np.arange(len(part)) / max(1, len(part)))
+            times += even_times(part, a, b).tolist()
+            until = b if part else until
             spans.append((first, len(text)))
         even = np.maximum.accumulate(np.array([0.0, *times]))[1:]
-        return SungWords(text, even, *spans[1], begin, end)
+        return SungWords(text, even, *spans[1], begin, end, until)
 
 
 def style_vector(prior: Prior, tables: LabelTables, point: StylePoint) -> Tensor:

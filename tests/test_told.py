@@ -15,7 +15,7 @@ from jukebox_studio.canvas import Canvas
 from jukebox_studio.clip import Clip
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.loaded import Models
-from jukebox_studio.model.labels import detokenize
+from jukebox_studio.model.labels import SILENT, detokenize
 from jukebox_studio.request import Continue, Guidance, Place, Relyric, Request, Restyle, Span
 from jukebox_studio.sampling.windows import Window
 from jukebox_studio.style import Style, StylePoint, parse_blend
@@ -55,8 +55,9 @@ def test_words_are_told_at_the_time_they_are_sung(models: Models, clip: Clip) ->
     assert words.text[words.first : words.end] == "la la"
     at = words.sung_at_samples
     assert (np.diff(at) >= 0).all()
+    # Half a second for two consonants, and two vowels that are held four times as long.
     assert list(at[words.first : words.end]) == [
-        pytest.approx(span.start_samples + i * RATE_HZ / 10) for i in range(5)
+        pytest.approx(span.start_samples + i * RATE_HZ / 20) for i in (0, 1, 5, 5, 6)
     ]
     assert at[0] == 0
     assert at[words.end + 1] == span.end_samples
@@ -69,6 +70,14 @@ def test_words_are_told_at_the_time_they_are_sung(models: Models, clip: Clip) ->
     assert list(indices[0]) == list(range(middle - 8, middle + 8))
     assert detokenize(y[1, -16:], "v2") == words.text[middle - 8 : middle + 8]
     assert made.words(0) is None
+    # Nothing is said of the music before the words; after them nobody sings.
+    alone = told(models, replace(request, operation=Relyric(span))).labels(1, 1)
+    assert alone is not None
+    _, indices = alone.at(0, 2 * RATE_HZ, 16)
+    plan = alone.plan(indices, 0, RATE_HZ // 4, 8)[0]
+    assert np.isnan(plan[:2]).all()
+    assert plan[2:4] == pytest.approx([3 + 0.875, 3 + 3.875], abs=0.01)
+    assert (plan[4:] == SILENT).all()
 
 
 def test_a_continuation_goes_on_after_the_words_of_the_clip(models: Models, clip: Clip) -> None:
@@ -80,7 +89,7 @@ def test_a_continuation_goes_on_after_the_words_of_the_clip(models: Models, clip
     # The clip begins before the canvas, so what was sung there is sung at its start.
     start = float(made.plan.result_at)
     assert made.plan.clip_at < 0
-    assert list(words.sung_at_samples[3:]) == [start, pytest.approx(start + RATE_HZ / 2)]
+    assert list(words.sung_at_samples[3:]) == [start, pytest.approx(start + RATE_HZ / 5)]
     assert words.sung_at_samples[0] == 0
 
 

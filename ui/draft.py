@@ -28,6 +28,7 @@ from jukebox_studio.model.labels import (
     LabelTables,
     Version,
     clean_lyrics,
+    even_times,
     normalize_artist,
     normalize_genre,
     sung_window,
@@ -600,7 +601,7 @@ def seen_words(
             times.append(a)  # the line break between them
         if number == 1:
             first = len(times)
-        times += (a + (b - a) * np.arange(len(part)) / max(1, len(part))).tolist()
+        times += even_times(part, a, b).tolist()
     middle = begin + (end - begin) * at_share
     window = sung_window(np.array(times), model.lyric_tokens, middle, centred=model.centred_lyrics)
     seen = window[window >= 0] - first

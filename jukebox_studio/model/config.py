@@ -182,6 +182,9 @@ class LyricsConfig:
     """The middle of the lyric window is always what is sung in the middle of the music, padded past
     the ends of the words: a head can then find its place by counting. The original's window stops
     at the ends of the lyrics."""
+    plan_width: int | None = None
+    """Width of what tells each code which character is to be sung there (`prior.LyricPlan`). None
+    has no such thing, like the original, which finds its place in the words by listening."""
     init_scale: float = field(default=0.7, compare=False)
     """Of the lyric encoder, when training starts from nothing."""
 
@@ -441,10 +444,21 @@ def _own_prior(
     )
 
 
-def _own_lyrics(n_tokens: int, encoder: TransformerConfig, alignment_layer: int) -> LyricsConfig:
+def _own_lyrics(
+    n_tokens: int, encoder: TransformerConfig, alignment_layer: int, plan_width: int
+) -> LyricsConfig:
     """Lyrics in the v2 vocabulary, with one token more for words that are not known."""
     return LyricsConfig(
-        "v2", n_tokens, 81, 0.1, encoder, alignment_layer, 0, null_token=80, centred=True
+        "v2",
+        n_tokens,
+        81,
+        0.1,
+        encoder,
+        alignment_layer,
+        0,
+        null_token=80,
+        centred=True,
+        plan_width=plan_width,
     )
 
 
@@ -459,7 +473,7 @@ PRIORS = {
                 1024,
                 TransformerConfig(320, 12, 4, 6, 32),
                 None,
-                _own_lyrics(160, TransformerConfig(128, 4, 4, 2, 16), alignment_layer=7),
+                _own_lyrics(160, TransformerConfig(128, 4, 4, 2, 16), 7, plan_width=96),
             ),
             _own_prior(STARTER_VQVAE, 0, 1024, TransformerConfig(192, 9, 4, 2, 32), 96),
             _own_prior(
@@ -468,7 +482,7 @@ PRIORS = {
                 64,
                 TransformerConfig(32, 4, 2, 6, 8),
                 None,
-                _own_lyrics(16, TransformerConfig(16, 3, 2, 2, 4), alignment_layer=3),
+                _own_lyrics(16, TransformerConfig(16, 3, 2, 2, 4), 3, plan_width=8),
             ),
             _own_prior(TINY_VQVAE, 0, 64, TransformerConfig(32, 3, 2, 2, 8), 8),
         )

@@ -9,6 +9,7 @@ none is part of this package.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -313,6 +314,63 @@ def sung_window(
     return np.arange(first, first + n_tokens, dtype=np.int64)
 
 
+SILENT = -math.inf
+"""As a place in a lyric window: nobody sings. Where nobody knows, it is NaN."""
+
+
+def sung_places(
+    sung_at: NDArray[np.float64],
+    pauses: NDArray[np.bool_],
+    indices: Ints,
+    at: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """What is sung at each of some times, as a place in a lyric window: [times].
+
+    sung_at [characters + 1], never falling: when each begins, and the last ends; pauses
+    [characters], which of them are spaces; indices [n_tokens], the window. Place k is the middle of
+    its character k, and halfway to k + 1 the next one begins. SILENT in pauses and after the end;
+    NaN before the first character, and where the window does not hold what is sung.
+    """
+    character = np.searchsorted(sung_at, at, side="right") - 1
+    first = int((indices >= 0).argmax())
+    ahead = first - indices[first]
+    place = np.interp(at, sung_at, np.arange(len(sung_at))) - 0.5 + ahead
+    held = np.append(indices >= 0, False)[np.clip(character + ahead, -1, len(indices))]
+    place = np.where(held, place, np.nan)
+    place = np.where(np.append(pauses, True)[character], SILENT, place)
+    return np.where(character < 0, np.nan, place)
+
+
+VOWEL_LENGTH, LINE_REST = 4.0, 6.0
+"""How long a vowel is held, and how long a singer rests at the end of a line, where a consonant is
+1: about as the synthetic singers do that our own models learned from. Words are sung on vowels."""
+_VOWELS = re.compile("[aeiou]+y?|y(?![aeiou])", re.IGNORECASE)
+
+
+def sung_lengths(text: str) -> NDArray[np.float64]:
+    """How long each character of cleaned lyrics is sung beside the others: [characters].
+
+    By spelling, so roughly. Vowels side by side share the time of one; spaces within a line and
+    punctuation take none.
+    """
+    lengths = np.array([LINE_REST if c == "\n" else float(c.isalnum()) for c in text])
+    for vowel in _VOWELS.finditer(text):
+        lengths[vowel.start() : vowel.end()] = VOWEL_LENGTH / len(vowel[0])
+    return lengths
+
+
+def even_times(text: str, begin: float, end: float) -> NDArray[np.float64]:
+    """When each character of cleaned lyrics begins if they fill a time evenly: [characters]."""
+    lengths = sung_lengths(text)
+    begun: NDArray[np.float64] = (lengths.cumsum() - lengths) / max(1.0, lengths.sum())
+    return begin + (end - begin) * begun
+
+
+def pauses_of(text: str) -> NDArray[np.bool_]:
+    """Which characters of cleaned lyrics stand for no sound: [characters]."""
+    return np.array([c.isspace() for c in text], dtype=bool)
+
+
 def window_tokens(full_tokens: Sequence[int], indices: Ints) -> Ints:
     """The lyric tokens at `indices` [n_tokens]; 0 at padding."""
     padded = np.array([*full_tokens, UNKNOWN], dtype=np.int64)
@@ -344,10 +402,12 @@ class LabelBatch:
     y: Ints
     full_tokens: tuple[tuple[int, ...], ...]
     sung_at_samples: tuple[NDArray[np.float64] | None, ...] | None = None
-    """Array[characters] of each row: when each is sung, from the sample that `at` calls 0. None, of
-    a row or all, leaves it to the share of the song, as in the original."""
+    """Array[characters + 1] of each row: when each begins and the last ends, from the sample that
+    `at` calls 0. None, of a row or all, leaves it to the share of the song, as in the original."""
     centred: bool = False
     """How the lyric window lies where that is known; see LyricsConfig."""
+    pauses: tuple[NDArray[np.bool_], ...] = ()
+    """Array[characters] of each row: which are spaces. Empty where nothing is known of times."""
 
     @classmethod
     def of(
@@ -359,11 +419,13 @@ class LabelBatch:
     ) -> LabelBatch:
         tokens = tuple(lb.full_tokens for lb in labels)
         sung_at = None if sung_at_samples is None else tuple(sung_at_samples)
-        return cls(np.stack([lb.y for lb in labels]), tokens, sung_at, centred)
+        pauses = () if sung_at is None else tuple(pauses_of(lb.lyrics) for lb in labels)
+        return cls(np.stack([lb.y for lb in labels]), tokens, sung_at, centred, pauses)
 
     def rows(self, rows: slice) -> LabelBatch:
         sung_at = None if self.sung_at_samples is None else self.sung_at_samples[rows]
-        return LabelBatch(self.y[rows], self.full_tokens[rows], sung_at, self.centred)
+        tokens, pauses = self.full_tokens[rows], self.pauses[rows]
+        return LabelBatch(self.y[rows], tokens, sung_at, self.centred, pauses)
 
     def at(self, start_samples: int, window_samples: int, n_tokens: int) -> tuple[Ints, Ints]:
         """The labels of a window `start_samples` further on, as the original moves them.
@@ -379,7 +441,7 @@ class LabelBatch:
                 sung_at = None if self.sung_at_samples is None else self.sung_at_samples[row]
                 if sung_at is not None:
                     middle = start_samples + window_samples / 2
-                    indices[row] = sung_window(sung_at, n_tokens, middle, centred=self.centred)
+                    indices[row] = sung_window(sung_at[:-1], n_tokens, middle, centred=self.centred)
                 else:
                     indices[row] = lyric_window(
                         len(full),
@@ -391,6 +453,20 @@ class LabelBatch:
                     )
                 y[row, -n_tokens:] = window_tokens(full, indices[row])
         return y, indices
+
+    def plan(
+        self, indices: Ints, start_samples: int, hop_samples: int, n_ctx: int
+    ) -> NDArray[np.float64]:
+        """What is to be sung at each code of a window, as `sung_places` has it: [B, n_ctx].
+
+        indices, start_samples: of the window, from and as for `at`.
+        """
+        places = np.full((len(indices), n_ctx), np.nan)
+        middles = start_samples + (np.arange(n_ctx, dtype=np.float64) + 0.5) * hop_samples
+        for row, sung_at in enumerate(self.sung_at_samples or ()):
+            if sung_at is not None:
+                places[row] = sung_places(sung_at, self.pauses[row], indices[row], middles)
+        return places
 
 
 @dataclass(frozen=True)

@@ -276,6 +276,69 @@ class Conditioner(nn.Module):
         return self.ln(self.cond(self.x_emb(codes_above).transpose(1, 2)).transpose(1, 2))
 
 
+PLAN_STD = 0.3
+"""Of the characters of a new `LyricPlan`."""
+
+
+class LyricPlan(nn.Module):
+    """What is to be sung at each code, where that has been planned. Not in the paper.
+
+    The original finds its place in the words by listening to what it has sung so far, which takes
+    recognition of speech. Whoever lays words over music knows that place: so each code is told the
+    character that is sung there with its neighbours, and how far into it the code is.
+    """
+
+    def __init__(self, vocabulary: int, width: int, width_out: int) -> None:
+        super().__init__()
+        self.silent = nn.Parameter(torch.randn(width) * PLAN_STD)
+        self.unknown = nn.Parameter(torch.zeros(width))
+        self.emb = nn.Embedding(vocabulary, width)
+        nn.init.normal_(self.emb.weight, std=PLAN_STD)
+        self.near = nn.Sequential(
+            nn.Conv1d(width, width, 5, padding=2),
+            nn.ReLU(),
+            nn.Conv1d(width, width, 5, padding=2),
+        )
+        self.over_codes = nn.Conv1d(width + 2, width, 9, padding=4)
+        self.out = nn.Linear(width, width_out)
+        # So that it says nothing at first, also in a model that has long learned without it
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """int64 Tensor[B, N], float Tensor[B, T] as of `labels.sung_places` -> Tensor[B, T, W].
+
+        Without gradients, a row is the same to the bit in whatever batch: convolutions of several
+        rows round differently.
+        """
+        if torch.is_grad_enabled():
+            return self._spread(tokens, places)
+        rows = zip(tokens.split(1), places.split(1), strict=True)
+        return torch.cat([self._spread(*row) for row in rows])
+
+    def _spread(self, tokens: Tensor, places: Tensor) -> Tensor:
+        x = self.emb(tokens).transpose(1, 2)
+        # [B, P, N] -> [B, N, P]
+        characters = (x + self.near(x)).transpose(1, 2)
+        sung = places.isfinite().unsqueeze(2)
+        place = torch.where(sung, places.unsqueeze(2), 0.0)
+        before, last = place.floor(), tokens.shape[1] - 1
+
+        def at(index: Tensor) -> Tensor:
+            index = index.long().clamp(0, last).expand(-1, -1, characters.shape[2])
+            return characters.gather(1, index)
+
+        # [B, T, P], in a straight line from the middle of one character to that of the next
+        share = place - before
+        heard = at(before) * (1 - share) + at(before + 1) * share
+        resting = torch.where(places.isnan().unsqueeze(2), self.unknown, self.silent)
+        heard = torch.where(sung, heard, resting)
+        turn = 2 * math.pi * place
+        phase = torch.cat([turn.cos(), turn.sin()], dim=2) * sung
+        told = torch.cat([heard, phase], dim=2).transpose(1, 2)
+        return self.out(F.relu(self.over_codes(told)).transpose(1, 2))
+
+
 class Prior(nn.Module):
     """The top prior, or the upsampler of a lower level, with everything it is conditioned on.
 
@@ -298,6 +361,8 @@ class Prior(nn.Module):
             self.y_emb = LabelConditioner(config.labels, config)
         if lyrics is not None and lyrics.encoder is not None:
             self._add_lyric_encoder(lyrics, lyrics.encoder)
+        if lyrics is not None and lyrics.plan_width is not None:
+            self.lyric_plan = LyricPlan(lyrics.vocabulary_size, lyrics.plan_width, width)
         self.prior = Autoregressive(
             stack,
             positions=config.sequence_length,
@@ -345,12 +410,19 @@ class Prior(nn.Module):
         return Labels(y[:, 0:1], y[:, 1:2], y[:, 2:3], y[:, 3:4], genres, tokens)
 
     def conditioning(
-        self, y: Tensor | None, codes_above: Tensor | None, style: Tensor | None = None
+        self,
+        y: Tensor | None,
+        codes_above: Tensor | None,
+        style: Tensor | None = None,
+        lyric_tokens: Tensor | None = None,
+        plan: Tensor | None = None,
     ) -> Conditioning:
         """The conditioning of a window.
 
         y: Tensor[B, len_y] | None, codes_above: Tensor[B, n_ctx / ratio] | None.
         style: Tensor[B, 1, W] in place of the labels' own artist and genre embedding.
+        plan: float Tensor[B, n_ctx], what is to be sung at each code as `labels.sung_places` has
+        it; None where nobody knows. Models without a plan leave it aside.
         """
         x_cond, y_cond = None, None
         if self.config.labels is not None:
@@ -368,6 +440,13 @@ class Prior(nn.Module):
             assert y_cond is not None
             everywhere = y_cond.expand(-1, self.config.n_ctx, -1)
             x_cond = everywhere if x_cond is None else x_cond + everywhere
+        if self.config.lyrics is not None and self.config.lyrics.plan_width is not None:
+            tokens = self.lyric_tokens(y, lyric_tokens)
+            assert tokens is not None
+            if plan is None:
+                plan = torch.full((len(tokens), self.config.n_ctx), math.nan, device=tokens.device)
+            sung = self.lyric_plan(tokens, plan)
+            x_cond = sung if x_cond is None else x_cond + sung
         return Conditioning(x_cond, y_cond)
 
     def encode_lyrics(self, lyric_tokens: Tensor) -> Tensor:
@@ -418,10 +497,11 @@ class Prior(nn.Module):
         codes_above: Tensor | None = None,
         lyric_tokens: Tensor | None = None,
         style: Tensor | None = None,
+        plan: Tensor | None = None,
     ) -> Tensor:
         """Tensor[B, n_ctx] -> logits Tensor[B, (N +) n_ctx, V] over the whole vocabulary."""
         tokens = self.lyric_tokens(y, lyric_tokens)
-        conditioning = self.conditioning(y, codes_above, style)
+        conditioning = self.conditioning(y, codes_above, style, tokens, plan)
         return self._logits(codes, conditioning, tokens, self.encoder_kv(tokens))
 
     def _logits(
@@ -446,6 +526,7 @@ class Prior(nn.Module):
         codes_above: Tensor | None = None,
         lyric_tokens: Tensor | None = None,
         shown: Tensor | None = None,
+        plan: Tensor | None = None,
     ) -> PriorLoss:
         """Cross-entropies in bits per token of one batch of windows, differentiable.
 
@@ -457,7 +538,8 @@ class Prior(nn.Module):
         tokens = self.lyric_tokens(y, lyric_tokens)
         encoder_kv = self.encoder_kv(tokens)
         before = codes if shown is None else shown
-        logits = self._logits(before, self.conditioning(y, codes_above), tokens, encoder_kv)
+        conditioning = self.conditioning(y, codes_above, lyric_tokens=tokens, plan=plan)
+        logits = self._logits(before, conditioning, tokens, encoder_kv)
         ids = self.sequence(codes, tokens)
         code_bits = _bits(logits[:, -length:], ids[:, -length:])
         if lyrics is None or tokens is None:
@@ -486,7 +568,8 @@ class Prior(nn.Module):
         tokens = self.lyric_tokens(y, lyric_tokens)
         if tokens is None:
             raise ValueError(f"{self.config.name} knows no lyrics.")
-        conditioning = self.conditioning(y, codes_above)
+        # Without a plan, which would only be repeated: what is asked is what was sung.
+        conditioning = self.conditioning(y, codes_above, lyric_tokens=tokens)
         x = self.prior.embed(
             self.sequence(codes, tokens),
             self.sequence_conditioning(conditioning),

@@ -84,6 +84,14 @@ def prior_shapes(config: PriorConfig) -> Shapes:
         _linear(shapes, "prime_state_proj", encoder.width, width)
         _norm(shapes, "prime_state_ln", width)
         shapes["prime_x_out.weight"] = (lyrics.vocabulary_size, width)
+    if config.lyrics and config.lyrics.plan_width:
+        lyrics, plan = config.lyrics, config.lyrics.plan_width
+        shapes["lyric_plan.silent"] = shapes["lyric_plan.unknown"] = (plan,)
+        shapes["lyric_plan.emb.weight"] = (lyrics.vocabulary_size, plan)
+        _convolution(shapes, "lyric_plan.near.0", plan, plan, 5)
+        _convolution(shapes, "lyric_plan.near.2", plan, plan, 5)
+        _convolution(shapes, "lyric_plan.over_codes", plan, plan + 2, 9)
+        shapes["lyric_plan.out.weight"], shapes["lyric_plan.out.bias"] = (width, plan), (width,)
     if not config.labels:
         shapes["prior.start_token"] = (1, width)
     shapes["prior.x_emb.weight"] = (config.sequence_vocabulary, width)

@@ -6,7 +6,7 @@ Each condition has the whole batch as rows of its own, one condition after the o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -39,19 +39,22 @@ class Condition:
 
     y: Tensor | None
     style: Tensor | None
+    plan: Tensor | None = None
+    """See `Prior.conditioning`."""
 
     @classmethod
     def of(
         cls, prior: Prior, labels: LabelBatch | None, style: Tensor | None, window: Window
     ) -> Condition:
-        return cls(_labels_at(prior, labels, window.start), style)
+        y, plan = labels_at(prior, labels, window.start)
+        return cls(y, style, plan)
 
     def with_style(self, prior: Prior) -> Condition:
         """With the style that the labels stand for, where none is given."""
         if self.style is not None or self.y is None:
             return self
         labels = prior.split_labels(self.y)
-        return Condition(self.y, prior.y_emb.style(labels.artist, labels.genres))
+        return replace(self, style=prior.y_emb.style(labels.artist, labels.genres))
 
 
 def conditions_of(
@@ -76,16 +79,24 @@ def conditions_of(
     return conditions
 
 
-def _labels_at(prior: Prior, labels: LabelBatch | None, start: int) -> Tensor | None:
-    """The labels of the window that starts at code `start`: Tensor[B, fields]."""
+def labels_at(
+    prior: Prior, labels: LabelBatch | None, start: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """The labels of the window that starts at code `start`, Tensor[B, fields], and the plan of its
+    words, Tensor[B, n_ctx]; None for what the model does not take."""
     config = prior.config
     if config.labels is None:
-        return None
+        return None, None
     if labels is None:
         raise ValueError(f"{config.name} needs labels.")
     n_tokens = config.lyrics.n_tokens if config.lyrics else 0
-    y, _ = labels.at(start * config.hop_samples, config.sample_length, n_tokens)
-    return torch.from_numpy(y).to(next(prior.parameters()).device)
+    first, device = start * config.hop_samples, next(prior.parameters()).device
+    y, indices = labels.at(first, config.sample_length, n_tokens)
+    plan = None
+    if config.lyrics is not None and config.lyrics.plan_width is not None:
+        places = labels.plan(indices, first, config.hop_samples, config.n_ctx)
+        plan = torch.from_numpy(places).float().to(device)
+    return torch.from_numpy(y).to(device), plan
 
 
 def codes_above(prior: Prior, above: Tensor | None, window: Window) -> Tensor | None:

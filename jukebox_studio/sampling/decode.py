@@ -398,11 +398,13 @@ def sample_window(
     chunk_size: int = 256,
     record_attention_layer: int | None = None,
     style: Tensor | None = None,
+    plan: Tensor | None = None,
     precision: Precision = "float32",
 ) -> Window:
     """Codes of one window, the first k of them given.
 
-    y, codes_above, lyric_tokens, style: as for Prior.forward. prime: int64 Tensor[B, k], k from 0.
+    y, codes_above, lyric_tokens, style, plan: as for Prior.forward. prime: int64 Tensor[B, k], k
+    from 0.
     sample_tokens: how many codes the window holds in the end, the given ones included; all
     n_ctx of them by default. precision: see weights.py.
 
@@ -422,6 +424,7 @@ def sample_window(
         chunk_size=chunk_size,
         record_attention_layer=record_attention_layer,
         style=style,
+        plan=plan,
         precision=precision,
     )
     while True:
@@ -444,6 +447,7 @@ def window_steps(
     chunk_size: int = 256,
     record_attention_layer: int | None = None,
     style: Tensor | None = None,
+    plan: Tensor | None = None,
     precision: Precision = "float32",
 ) -> Generator[Tensor, None, Window]:
     """As `sample_window`, one code at a time: yields the codes so far, returns the window.
@@ -464,7 +468,7 @@ def window_steps(
     decoder = Decoder(
         prior,
         batch,
-        prior.conditioning(y, codes_above, style),
+        prior.conditioning(y, codes_above, style, tokens, plan),
         prior.encoder_kv(tokens),
         record_layer=record_attention_layer,
         precision=precision,

@@ -129,6 +129,7 @@ def sample_segments(
                 ),
                 sample_tokens=length,
                 style=_rows([[c.style for c in told] for told in conditions], rows),
+                plan=_rows([[c.plan for c in told] for told in conditions], rows),
                 precision=settings.precision,
             )
             for now in steps:

@@ -252,6 +252,7 @@ def sample_windows(
                 sample_tokens=window.length,
                 chunk_size=settings.chunk_size,
                 style=every([c.style for c in conditions]),
+                plan=every([c.plan for c in conditions]),
                 precision=settings.precision,
             )
             there = window.primed

@@ -17,15 +17,19 @@ from torch import Tensor
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PriorConfig
 from jukebox_studio.model.labels import (
+    SILENT,
     UNKNOWN,
     UNKNOWN_LENGTH,
     Labeller,
     LabelTables,
     Version,
     clean_lyrics,
+    even_times,
     fit_timing,
     normalize_artist,
     normalize_genre,
+    pauses_of,
+    sung_places,
     sung_window,
     tokenize,
     window_tokens,
@@ -108,6 +112,9 @@ class Dropout:
     genres: float = 0.1
     lyrics: float = 0.1
     timing: float = 0.1
+    plan: float = 0.2
+    """Of what is sung when, where the words are known; half as often only up to some code, as when
+    words are known from where a render begins."""
     wrong_codes: float = 0.0
     """The largest share of a window's codes, and of those above, that are shown as others; each
     window has a share of its own, from 0 up. A model that could always trust what came before never
@@ -120,6 +127,9 @@ time nobody knows the exact place either, but more would hide it."""
 LENGTH_SPREAD = 0.1
 """Standard deviation of the log of what a song's length is told as, with its place in it: else its
 exact length would be its name."""
+PLAN_SPREAD, PLAN_STEADY = 0.3, 32
+"""Standard deviation of how many characters a plan is off, and for about how many codes alike: what
+people plan is never so exact."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +137,8 @@ class SungText:
     """All lyric tokens of a track, and where in the track each is sung."""
 
     tokens: NDArray[np.int64]
+    pauses: NDArray[np.bool_]
+    """Array[characters]: which are spaces."""
     sung_at_seconds: NDArray[np.float64] | None
     """Array[characters], never falling; None without timed words."""
 
@@ -136,10 +148,10 @@ class SungText:
         if track.lyrics is None:
             return None
         text = clean_lyrics(track.lyrics, version)
-        tokens = np.array(tokenize(text, version), dtype=np.int64)
+        tokens, pauses = np.array(tokenize(text, version), dtype=np.int64), pauses_of(text)
         if not track.words:
-            return cls(tokens, None)
-        # Each word is found after the one before, and the characters between go in a straight line.
+            return cls(tokens, pauses, None)
+        # Each word is found after the one before; what is between goes in a straight line.
         at, places, times = 0, [], []
         for word in track.words:
             cleaned = clean_lyrics(word.text, version)
@@ -147,12 +159,13 @@ class SungText:
             if found < 0:
                 continue
             at = found + len(cleaned)
-            places += [found, at - 1 + 1e-3]
-            times += [word.start_seconds, word.end_seconds]
+            places += [*range(found, at), at - 1e-3]
+            times += even_times(cleaned, word.start_seconds, word.end_seconds).tolist()
+            times.append(word.end_seconds)
         if not places:
-            return cls(tokens, None)
+            return cls(tokens, pauses, None)
         sung = np.interp(np.arange(len(tokens)), places, times)
-        return cls(tokens, np.maximum.accumulate(sung))
+        return cls(tokens, pauses, np.maximum.accumulate(sung))
 
 
 @dataclass(frozen=True)
@@ -168,8 +181,10 @@ class Batch:
     y: Tensor
     """Tensor[B, fields]."""
     sung: Tensor | None
-    """Tensor[B, n_ctx] float: the index in the lyric window of what is sung at each code; NaN where
-    nobody sings, or it is not known. None for a prior without lyrics."""
+    """Tensor[B, n_ctx] float: what is sung at each code, as of `labels.sung_places`. None for a
+    prior without lyrics."""
+    plan: Tensor | None
+    """Tensor[B, n_ctx]: so much of it as the prior is told."""
 
 
 class CodeWindows:
@@ -246,16 +261,35 @@ class CodeWindows:
             shares = rng.random(len(rows)) * self.dropout.wrong_codes
             shown = _some_wrong(codes, shares, rng)
             above = None if above is None else _some_wrong(above, shares, rng)
-        sung = None
+        sung = plan = None
         if self.config.lyrics:
             sung = torch.from_numpy(np.stack([found for _, found in told])).float()
+            plan = sung if rng is None else self._planned(sung, rng)
         return Batch(
             codes=codes,
             shown=shown,
             above=above,
             y=torch.from_numpy(np.stack([y for y, _ in told])),
             sung=sung,
+            plan=plan,
         )
+
+    def _planned(self, sung: Tensor, rng: np.random.Generator) -> Tensor:
+        """What is told of Tensor[B, n_ctx] in training."""
+        count, n_ctx = sung.shape
+        known_from = np.zeros(count)
+        if self.dropout is not None:
+            chances, share = rng.random(count), self.dropout.plan
+            known_from[chances < 1.5 * share] = rng.random(count)[chances < 1.5 * share]
+            known_from[chances < share] = 1.0
+        steady = np.arange(0, n_ctx + PLAN_STEADY, PLAN_STEADY)
+        off = [
+            np.interp(np.arange(n_ctx), steady, PLAN_SPREAD * rng.standard_normal(len(steady)))
+            for _ in range(count)
+        ]
+        known = np.arange(n_ctx) >= known_from[:, None] * n_ctx
+        told = sung + torch.from_numpy(np.stack(off)).float()
+        return torch.where(torch.from_numpy(known), told, math.nan)
 
     def _label(
         self, track: CodedTrack, start: int, rng: np.random.Generator | None
@@ -292,6 +326,8 @@ class CodeWindows:
             indices = self._timed_indices(text, start_samples, shift)
             y[-lyrics.n_tokens :] = window_tokens(tuple(text.tokens.tolist()), indices)
             sung = self._sung(track, text, indices, start)
+        elif text is not None and not len(text.tokens):
+            sung[:] = SILENT
         return y, sung
 
     def _timed_indices(self, text: SungText, start_samples: int, shift: float) -> NDArray[np.int64]:
@@ -316,19 +352,12 @@ class CodeWindows:
     ) -> NDArray[np.float64]:
         """The place in the lyric window of what is sung at each code of a window."""
         assert text.sung_at_seconds is not None
-        config = self.config
+        config, words = self.config, track.track.words
         at = start + np.arange(config.n_ctx) + 0.5
         seconds = at * config.hop_samples / config.sample_rate_hz
-        begins = np.array([word.start_seconds for word in track.track.words])
-        ends = np.array([word.end_seconds for word in track.track.words])
-        word = np.searchsorted(begins, seconds, side="right") - 1
-        singing = (word >= 0) & (seconds < ends[word])
-        character = np.searchsorted(text.sung_at_seconds, seconds, side="right") - 1
-        first = int((indices >= 0).argmax())
-        place = character - indices[first] + first
-        seen = np.concatenate([indices >= 0, [False]])
-        singing &= (character >= 0) & seen[np.clip(place, -1, len(indices))]
-        return np.where(singing, place, np.nan)
+        sung_at = np.append(text.sung_at_seconds, words[-1].end_seconds)
+        places = sung_places(sung_at, text.pauses, indices, seconds)
+        return np.where(seconds < words[0].start_seconds, SILENT, places)
 
 
 def _some_wrong(codes: Tensor, shares: NDArray[np.float64], rng: np.random.Generator) -> Tensor:

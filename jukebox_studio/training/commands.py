@@ -191,6 +191,7 @@ def prior(
     drop_genres: Share = 0.1,
     drop_lyrics: Share = 0.1,
     drop_timing: Share = 0.1,
+    drop_plan: Share = 0.2,
     wrong_codes: Share = 0.0,
     minutes_per_artist: float = math.inf,
     weight_decay: float = 0.0,
@@ -234,6 +235,8 @@ def prior(
         Chance that a window is told that its words are not known.
     drop_timing
         Chance that a window is not told how long its song is and where it lies in it.
+    drop_plan
+        Chance that a window with known words is not told when they are sung.
     wrong_codes
         The largest share of a window's codes that are shown wrong: each window has a share of its
         own, from 0 up.
@@ -245,7 +248,8 @@ def prior(
         Weight of teaching the alignment head what is sung, where the prior has one and words have
         times; 0 is off.
     begin_with
-        A bundle of the same shape, or the folder of a finished run, whose weights to begin with.
+        A bundle of the same shape, or the folder of a finished run, whose weights to begin with; of
+        a time before plans of words, too.
     precision
         Arithmetic of the matrix products.
     seed
@@ -278,7 +282,7 @@ def prior(
         for split in ("train", "validation")
     }
     tables = make_tables([t for t in read_table(data) if t.split == "train"])
-    dropout = Dropout(drop_artist, drop_genres, drop_lyrics, drop_timing, wrong_codes)
+    dropout = Dropout(drop_artist, drop_genres, drop_lyrics, drop_timing, drop_plan, wrong_codes)
     windows = CodeWindows(coded["train"], shape, tables, seed, evenness, dropout)
     held_out = None
     if coded["validation"]:
@@ -404,12 +408,20 @@ def _with_alignment_head(
     return dataclasses.replace(shape, lyrics=lyrics)
 
 
+NEW = "lyric_plan."
+"""Begins the names of weights that earlier models of ours did not have, and that say nothing at
+first."""
+
+
 def _begin(model: Prior, level: int, folder: Path) -> None:
     """Put the weights of a bundle or of a run into a new model. The optimiser starts afresh."""
     bundled = folder / prior_file(level)
     state = load_file(bundled) if bundled.is_file() else best_state(folder)
+    found = {name: value.float() for name, value in state.items()}
+    if not any(name.startswith(NEW) for name in found):
+        found |= {k: v for k, v in model.state_dict().items() if k.startswith(NEW)}
     try:
-        model.load_state_dict({name: value.float() for name, value in state.items()})
+        model.load_state_dict(found)
     except RuntimeError as error:
         raise JukeboxError(
             f"{folder} holds a prior of another shape than {model.config.name}. ({error})"

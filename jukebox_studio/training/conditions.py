@@ -2,6 +2,10 @@
 
 Each clip is a window of the top level. Only the label changes, never the codes: a model that
 listens to its artist, words or place in time finds the same music less likely under wrong ones.
+
+A model that is told which character is sung when (`model.prior.LyricPlan`) is told wrong words in
+the rhythm of the true ones, and true words no better timed than wrong ones: both go evenly over
+each stretch of singing without a rest. So neither their number nor their times tell which are true.
 """
 
 from __future__ import annotations
@@ -13,10 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.nn import functional as F
 
-from jukebox_studio.model.labels import LEAD_FIELDS, UNKNOWN, LabelTables
+from jukebox_studio.model.labels import (
+    LEAD_FIELDS,
+    UNKNOWN,
+    LabelTables,
+    detokenize,
+    pauses_of,
+    sung_lengths,
+)
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.training.averages import Averages, Measured
 from jukebox_studio.training.codes import Batch, CodedTrack, CodeWindows
@@ -25,10 +35,13 @@ ARTIST, OFFSET = LEAD_FIELDS - 1, 1
 """Columns of a label."""
 OTHERS = 4
 """How many wrong lyrics, and wrong positions, each clip is tried with."""
+SHORTEST_REST_SECONDS = 0.15
+"""Between stretches of singing; what is shorter is within one."""
 LEAST_SHIFT = 0.25
 """A wrong position is at least this share of the song's possible positions away."""
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -90,10 +103,11 @@ def measure_conditions(
         found = _known(known, clip_key(track, start))
         if found is None:
             batch = windows.collate([(track, start)])
+            truth = Told(batch.y[0].numpy(), None if batch.sung is None else batch.sung[0].numpy())
             candidates = {
-                "artist": _artists(batch, tables),
-                "lyrics": lyrics.candidates(batch, i) if lyrics else None,
-                "position": _positions(prior, batch),
+                "artist": _artists(truth, tables),
+                **(lyrics.candidates(truth, i) if lyrics else {}),
+                "position": _positions(prior, truth),
             }
             found = _compare(prior, batch, candidates, batch_size)
         yield i, found
@@ -132,6 +146,14 @@ def conditions_report(
     whats = {
         "artist": ("true artist against each wrong one", 0.9),
         "lyrics": ("true lyrics against those of another clip", 0.8),
+    }
+    if config.lyrics is not None and config.lyrics.plan_width is not None:
+        whats |= {
+            "lyrics": ("true lyrics against others, both told evenly over the singing", 0.8),
+            "lyrics_timed": ("the same, the true ones told at the times they are sung", 0.8),
+            "lyrics_heard": ("the same, no times told: by listening alone", 0.8),
+        }
+    whats |= {
         "position": ("true position in the song against a wrong one", 0.5),
     }
     conditions = []
@@ -155,31 +177,36 @@ def conditions_report(
     return ConditionsReport(len(rows), tuple(conditions))
 
 
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What a model is told of a window."""
+
+    y: Ints
+    """[fields]"""
+    plan: Floats | None
+    """[n_ctx], as of `labels.sung_places`; None where it is not told when what is sung"""
+
+
 @dataclass(frozen=True)
 class _Candidates:
-    """Labels to try in place of the true one, and one that says nothing."""
+    """What is true, what to try in its place, and what says nothing."""
 
-    wrong: Ints
-    """[N, fields]"""
-    unknown: Ints | None
-    """[fields]"""
+    true: Told
+    wrong: Sequence[Told]
+    unknown: Told | None
 
 
 def _compare(
     prior: Prior, batch: Batch, candidates: Mapping[str, _Candidates | None], batch_size: int
 ) -> dict[str, dict[str, float]]:
-    """One pass for the true label and every candidate of every condition."""
+    """One pass for everything that is true or tried under any condition."""
     asked = {name: c for name, c in candidates.items() if c is not None and len(c.wrong)}
-    labels = [batch.y.numpy()]
-    for c in asked.values():
-        labels.append(c.wrong)
-        if c.unknown is not None:
-            labels.append(c.unknown[None])
-    bits = label_bits(prior, batch, torch.from_numpy(np.concatenate(labels)), batch_size)
-    true, at, found = float(bits[0]), 1, {}
+    every = [told for c in asked.values() for told in (c.true, *c.wrong, c.unknown) if told]
+    once = list(dict.fromkeys(every))
+    bits = dict(zip(once, label_bits(prior, batch, once, batch_size).tolist(), strict=True))
+    found = {}
     for name, c in asked.items():
-        wrong = bits[at : at + len(c.wrong)]
-        at += len(wrong)
+        true, wrong = bits[c.true], np.array([bits[told] for told in c.wrong])
         values = {
             "pairs": float(np.mean(wrong > true)),
             "beats_every": float(np.all(wrong > true)),
@@ -187,46 +214,54 @@ def _compare(
             "saves_bits": float(wrong.mean() - true),
         }
         if c.unknown is not None:
-            values["saves_unknown"] = float(bits[at] - true)
-            at += 1
+            values["saves_unknown"] = bits[c.unknown] - true
         found[name] = values
     return found
 
 
 @torch.no_grad()
-def label_bits(prior: Prior, batch: Batch, y: Tensor, batch_size: int) -> NDArray[np.float64]:
-    """Bits per code of one window under each label: y Tensor[N, fields] -> Array[N]."""
+def label_bits(prior: Prior, batch: Batch, told: Sequence[Told], batch_size: int) -> Floats:
+    """Bits per code of one window under each thing told: Array[N]."""
+    if not told:
+        return np.empty(0)
+    nothing = np.full(prior.config.n_ctx, np.nan)
+    y = torch.from_numpy(np.stack([t.y for t in told]))
+    plans = np.stack([nothing if t.plan is None else t.plan for t in told])
+    plan = torch.from_numpy(plans).float()
     codes, above = batch.codes[:1], None if batch.above is None else batch.above[:1]
     merged = prior.config.merged_lyrics
     shift = merged.vocabulary_size if merged else 0
     found = []
-    for part in y.split(batch_size):
+    for part, planned in zip(y.split(batch_size), plan.split(batch_size), strict=True):
         n = len(part)
         ids = codes.expand(n, -1)
-        logits = prior(ids, part, None if above is None else above.expand(n, -1))
+        logits = prior(ids, part, None if above is None else above.expand(n, -1), plan=planned)
         logits = logits[:, -ids.shape[1] :].float().transpose(1, 2)
         lost = F.cross_entropy(logits, ids + shift, reduction="none")
         found.append(lost.double().mean(dim=1).numpy() / math.log(2))
     return np.concatenate(found)
 
 
-def _artists(batch: Batch, tables: LabelTables) -> _Candidates | None:
+def _artists(truth: Told, tables: LabelTables) -> _Candidates | None:
     """Every other artist of the table; None for music by nobody in it."""
-    y = batch.y[0].numpy()
+    y = truth.y
     if y[ARTIST] == UNKNOWN:
         return None
     others = sorted(set(tables.artists.values()) - {UNKNOWN, int(y[ARTIST])})
-    wrong = np.repeat(y[None], len(others), axis=0)
-    wrong[:, ARTIST] = others
-    unknown = y.copy()
-    unknown[ARTIST] = UNKNOWN
-    return _Candidates(wrong, unknown)
+    return _Candidates(
+        truth, [_changed(truth, ARTIST, artist) for artist in others], _changed(truth, ARTIST, 0)
+    )
 
 
-def _positions(prior: Prior, batch: Batch) -> _Candidates | None:
+def _changed(truth: Told, column: int, value: int) -> Told:
+    y = truth.y.copy()
+    y[column] = value
+    return Told(y, truth.plan)
+
+
+def _positions(prior: Prior, truth: Told) -> _Candidates | None:
     """Up to OTHERS positions far from the true one; None in a song too short for any."""
-    config = prior.config
-    y = batch.y[0].numpy()
+    config, y = prior.config, truth.y
     if config.labels is None or config.labels.t_bins is None:
         return None
     latest = int(y[0]) - config.sample_length
@@ -235,9 +270,7 @@ def _positions(prior: Prior, batch: Batch) -> _Candidates | None:
     places = np.linspace(0, latest, 4 * OTHERS).astype(np.int64)
     far = places[np.abs(places - y[OFFSET]) >= LEAST_SHIFT * latest]
     far = far[np.linspace(0, len(far) - 1, OTHERS).astype(int)]
-    wrong = np.repeat(y[None], len(far), axis=0)
-    wrong[:, OFFSET] = far
-    return _Candidates(wrong, None)
+    return _Candidates(truth, [_changed(truth, OFFSET, int(offset)) for offset in far], None)
 
 
 class _Lyrics:
@@ -265,28 +298,82 @@ class _Lyrics:
             for i, row in enumerate(rows)
             if self.sung[i]
         }
+        self.planned = config.lyrics.plan_width is not None
+        self.rest_codes = SHORTEST_REST_SECONDS / seconds
+        self.version = windows.labeller.tables.version
 
-    def candidates(self, batch: Batch, clip: int) -> _Candidates | None:
-        """Words of other songs of the same kind, so of the same language, where there are any."""
+    def candidates(self, truth: Told, clip: int) -> dict[str, _Candidates]:
+        """Words of other songs of the same kind, so of the same language, where there are any.
+
+        By condition: without a plan, and where the model takes one as the module says.
+        """
         if clip not in self.tokens:
-            return None
+            return {}
         others = [i for i in self.tokens if self.texts[i] != self.texts[clip]]
         alike = [i for i in others if _kind(self.kinds[i]) == _kind(self.kinds[clip])]
         others = alike if len(alike) >= OTHERS else others
         if not others:
-            return None
+            return {}
         rng = np.random.default_rng([0, clip])
         chosen = rng.choice(others, min(OTHERS, len(others)), replace=False)
-        y = batch.y[0].numpy()
-        wrong = np.repeat(y[None], len(chosen), axis=0)
-        wrong[:, -self.n_tokens :] = [self.tokens[int(i)] for i in chosen]
         unknown = None
         if self.null_token is not None:
-            unknown = y.copy()
-            unknown[-self.n_tokens :] = self.null_token
-        return _Candidates(wrong, unknown)
+            unknown = self._told(truth, np.full(self.n_tokens, self.null_token))
+        wrong = [self.tokens[int(i)] for i in chosen]
+        heard = _Candidates(
+            Told(truth.y, None), [self._told(truth, tokens) for tokens in wrong], unknown
+        )
+        if not self.planned:
+            return {"lyrics": heard}
+        assert truth.plan is not None
+        sung = even_singing(truth.plan, self._begun(self.tokens[clip]), self.rest_codes)
+
+        def laid(tokens: Ints) -> Told:
+            return self._told(truth, tokens, places_of(sung, self._begun(tokens)))
+
+        even = _Candidates(laid(self.tokens[clip]), [laid(tokens) for tokens in wrong], unknown)
+        timed = _Candidates(truth, even.wrong, unknown)
+        return {"lyrics": even, "lyrics_timed": timed, "lyrics_heard": heard}
+
+    def _told(self, truth: Told, tokens: Ints, plan: Floats | None = None) -> Told:
+        y = truth.y.copy()
+        y[-self.n_tokens :] = tokens
+        return Told(y, plan)
+
+    def _begun(self, tokens: Ints) -> Floats:
+        """How much of the words has been sung where each character of the lyric window begins, and
+        the last ends, counted from its middle: [N + 1]. Neither padding nor spaces take time."""
+        text = "".join(detokenize([int(token)], self.version) or " " for token in tokens)
+        lengths = np.where(pauses_of(text), 0.0, sung_lengths(text))
+        begun = np.append(0.0, lengths.cumsum())
+        return begun - begun[self.n_tokens // 2]
 
 
 def _kind(genre: str) -> frozenset[str]:
     """Genre words without those that only say what is played beside the voice."""
     return frozenset(genre.split()) - {"solo", "backing"}
+
+
+def even_singing(plan: Floats, begun: Floats, rest_codes: float) -> Floats:
+    """How much of the words has been sung at each code if they go at one pace: [n_ctx].
+
+    plan [n_ctx] as of `labels.sung_places`; begun [N + 1], how much has been sung where each
+    character begins and the last ends. The pace is that of each stretch of codes that no rest of
+    more than `rest_codes` divides.
+    """
+    even = np.where(np.isfinite(plan), np.nan, plan)
+    at = np.flatnonzero(np.isfinite(plan))
+    sung = np.interp(plan[at] + 0.5, np.arange(len(begun)), begun)
+    rests = np.flatnonzero(np.diff(at) > rest_codes + 1) + 1
+    for stretch in np.split(np.arange(len(at)), rests):
+        if len(stretch):
+            first, last = at[stretch[0]], at[stretch[-1]]
+            begin, end = float(sung[stretch[0]]), float(sung[stretch[-1]])
+            even[first : last + 1] = np.linspace(begin, end, last + 1 - first)
+    return even
+
+
+def places_of(sung: Floats, begun: Floats) -> Floats:
+    """The plan [n_ctx] by which so much is sung at each code; NaN where there are no such words."""
+    places = np.interp(sung, begun, np.arange(len(begun)), left=np.nan, right=np.nan) - 0.5
+    return np.where(np.isfinite(sung), places, sung)

@@ -51,12 +51,12 @@ class GuidedHead:
     def loss(self, sung: Tensor) -> Tensor:
         """Mean of -log of the attention near what is sung, a scalar; 0 where nobody sings.
 
-        sung: Tensor[B, T], the index in the lyric window of what is sung at each code, or NaN.
+        sung: Tensor[B, T], what is sung at each code, as of `labels.sung_places`.
         """
         assert self._heard is not None
         x, encoder_kv = self._heard
         self._heard = None
-        told = ~sung.isnan()
+        told = sung.isfinite()
         if not bool(told.any()):
             return x.new_zeros(())
         # [B, H, T, N] -> [B, T, N]

@@ -42,8 +42,7 @@ class SungWindow:
     tokens: NDArray[np.int64]
     """The lyric window [N]; 0 is padding."""
     sung: NDArray[np.float64]
-    """[n_ctx]: the index in `tokens` of what is sung at each code; NaN where nobody sings, or
-    what is sung lies outside."""
+    """[n_ctx]: what is sung at each code, as of `labels.sung_places`."""
 
 
 def lyric_layers(prior: Prior) -> list[int]:

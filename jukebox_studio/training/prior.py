@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from contextlib import nullcontext
 
@@ -41,15 +42,23 @@ class PriorTask:
         listening = self.guide.listening() if self.guide else nullcontext()
         half = torch.autocast(batch.codes.device.type, torch.bfloat16, enabled=self.bfloat16)
         with half, listening:
-            loss = self.model.loss(batch.codes, batch.y, batch.above, shown=batch.shown)
+            loss = self.model.loss(
+                batch.codes, batch.y, batch.above, shown=batch.shown, plan=batch.plan
+            )
         logged = {"bits_per_code": float(loss.codes.detach())}
         if self.model.config.lyrics:
             logged["bits_per_character"] = float(loss.lyrics.detach())
         total = loss.total
         if self.guide is not None:
             assert batch.sung is not None
+            sung = batch.sung
+            lyrics = self.model.config.lyrics
+            if lyrics is not None and lyrics.plan_width is not None:
+                # A head that is told what is sung learns nothing by looking there.
+                assert batch.plan is not None
+                sung = torch.where(batch.plan.isnan(), sung, math.nan)
             with half:
-                lesson = self.guide.loss(batch.sung)
+                lesson = self.guide.loss(sung)
             logged["guided_attention"] = float(lesson.detach())
             total = total + self.guided * lesson
         return total, logged
@@ -75,7 +84,7 @@ def mean_bits(prior: Prior, batches: Iterable[Batch], bfloat16: bool = False) ->
     total, rows = 0.0, 0
     for batch in batches:
         with torch.autocast(batch.codes.device.type, torch.bfloat16, enabled=bfloat16):
-            loss = prior.loss(batch.codes, batch.y, batch.above)
+            loss = prior.loss(batch.codes, batch.y, batch.above, plan=batch.plan)
         total += float(loss.codes) * len(batch.codes)
         rows += len(batch.codes)
     return total / rows

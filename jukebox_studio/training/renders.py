@@ -25,6 +25,7 @@ from jukebox_studio.model.labels import (
     LabelTables,
     Version,
     clean_lyrics,
+    even_times,
     fit_timing,
 )
 from jukebox_studio.model.load import load_prior, load_vqvae
@@ -95,20 +96,21 @@ class Clip:
         return " ".join(self.words(prompt=True)) if self.track.words else self.track.lyrics
 
     def sung_at_samples(self, version: Version) -> NDArray[np.float64] | None:
-        """When each character of `lyrics`, cleaned, is sung if the words of the prompt go evenly
-        over it, and those of the continuation over that: Array[characters]. None where nobody
-        knows what is sung."""
+        """When each character of `lyrics`, cleaned, begins and the last ends if the words of the
+        prompt go evenly over it, and those of the continuation over that: Array[characters + 1].
+        None where nobody knows what is sung."""
         if self.lyrics is None:
             return None
         every, new = len(self.words(prompt=True)), len(self.words(prompt=False))
         text = clean_lyrics(self.lyrics, version)
         before = clean_lyrics(" ".join(self.words(prompt=True)[: every - new]), version)
         first = len(before) if self.track.words else 0
+        end = self.prompt_samples + self.length_samples
         return np.concatenate(
             [
-                np.linspace(0, self.prompt_samples, first, endpoint=False),
-                self.prompt_samples
-                + np.linspace(0, self.length_samples, len(text) - first, endpoint=False),
+                even_times(text[:first], 0, self.prompt_samples),
+                even_times(text[first:], self.prompt_samples, end),
+                [end],
             ]
         )
 

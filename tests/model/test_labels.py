@@ -1,6 +1,7 @@
 """Labels, with made-up names: the published tables are not ours to ship."""
 
 import json
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,23 @@ from hypothesis import strategies as st
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PUBLISHED_PRIORS, LabelConfig
 from jukebox_studio.model.labels import (
+    LINE_REST,
     LYRIC_CHARACTERS,
+    SILENT,
+    VOWEL_LENGTH,
     LabelBatch,
     Labeller,
     LabelTables,
     clean_lyrics,
     detokenize,
     dropped_characters,
+    even_times,
     lyric_window,
     normalize_artist,
     normalize_genre,
+    pauses_of,
+    sung_lengths,
+    sung_places,
     timing_bins,
     tokenize,
     vocabulary_size,
@@ -291,7 +299,7 @@ def test_labels_move_with_their_window() -> None:
 @pytest.mark.parametrize("centred", [False, True])
 def test_words_with_times_lie_around_what_is_sung(centred: bool) -> None:
     made = labeller(n_tokens=4)
-    sung_at = [np.arange(6) * 100.0, np.array([0.0, 500.0]), None]
+    sung_at = [np.arange(7) * 100.0, np.array([0.0, 500.0, 600.0]), None]
     labels = [label(made, lyrics=text) for text in ("abcdef", "hi", "abcdef")]
     batch = LabelBatch.of(labels, sung_at, centred=centred)
     before, during, after = (batch.at(start, 200, 4)[1].tolist() for start in (0, 250, 700))
@@ -370,3 +378,49 @@ def test_models_without_timing_have_no_bins() -> None:
     config = LabelConfig("v2", 1, 1, 1, None, None, None)
     with pytest.raises(ValueError, match="no timing"):
         timing_bins(np.array([[1, 0, 1]]), config, n_ctx=8, sample_rate_hz=10)
+
+
+def test_places_say_what_is_sung_when() -> None:
+    # "ab c", with a rest between the words and none before the space.
+    sung_at, pauses = np.array([100.0, 200.0, 300.0, 400.0, 600.0]), pauses_of("ab c")
+    at = np.array([0.0, 100.0, 150.0, 299.0, 350.0, 500.0, 600.0, 900.0])
+
+    def places(indices: list[int]) -> list[float]:
+        return sung_places(sung_at, pauses, np.array(indices), at).tolist()
+
+    nan, rest = math.nan, SILENT
+    whole = [nan, 1.5, 2.0, 3.49, rest, 5.0, rest, rest]
+    assert places([-1, -1, 0, 1, 2, 3]) == pytest.approx(whole, nan_ok=True)
+    # A window that holds but the end, and one without any of it.
+    assert places([2, 3, -1]) == pytest.approx([nan] * 4 + [rest, 1.0, rest, rest], nan_ok=True)
+    assert places([-1, -1]) == pytest.approx([nan] * 4 + [rest, nan, rest, rest], nan_ok=True)
+    assert sung_places(np.array([200.0]), pauses_of(""), np.array([-1]), at[:4]).tolist() == (
+        pytest.approx([nan, nan, nan, rest], nan_ok=True)
+    )
+
+
+def test_vowels_are_held_and_lines_end_in_a_rest() -> None:
+    lengths = sung_lengths("Day, eye\nyou 2").tolist()
+    half = VOWEL_LENGTH / 2
+    assert lengths[:5] == [1.0, half, half, 0.0, 0.0]
+    assert lengths[5:9] == [half, half, VOWEL_LENGTH, LINE_REST]
+    assert lengths[9:] == [1.0, half, half, 0.0, 1.0]
+    assert even_times("a b", 10.0, 20.0).tolist() == [10.0, 18.0, 18.0]
+    assert even_times("", 10.0, 20.0).tolist() == []
+    assert even_times(" ", 10.0, 20.0).tolist() == [10.0]
+
+
+def test_a_plan_is_that_of_the_window_and_row() -> None:
+    made = labeller(n_tokens=4)
+    labels = [label(made, lyrics=text) for text in ("ab", "ab", "ab")]
+    times = [np.array([0.0, 100.0, 200.0]), None, np.array([200.0, 300.0, 400.0])]
+    batch = LabelBatch.of(labels, times, centred=True)
+    _, indices = batch.at(100, 200, 4)
+    # Codes of 50 samples from sample 100 on; the window's middle is at 200.
+    plan = batch.plan(indices, 100, 50, 4)
+    assert plan[0].tolist() == pytest.approx([0.75, 1.25, SILENT, SILENT])
+    assert np.isnan(plan[1]).all()
+    assert plan[2].tolist() == pytest.approx([math.nan, math.nan, 1.75, 2.25], nan_ok=True)
+    one = batch.rows(slice(2, 3))
+    assert one.plan(indices[2:], 100, 50, 4) == pytest.approx(plan[2:], nan_ok=True)
+    assert np.isnan(LabelBatch.of(labels).plan(indices, 100, 50, 4)).all()

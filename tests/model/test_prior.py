@@ -15,6 +15,7 @@ from jukebox_studio.model.labels import UNKNOWN_LENGTH
 from jukebox_studio.model.prior import Prior
 
 DATA = Path(__file__).parent.parent / "data"
+CLOSE = {"atol": 1e-5, "rtol": 1e-4}
 
 
 @torch.no_grad()
@@ -232,3 +233,79 @@ def test_labels_that_do_not_fit_are_refused() -> None:
         prior(inputs.codes[:, 1:], inputs.y)
     with pytest.raises(ValueError, match="knows no lyrics"):
         prior.attention_weights(inputs.codes, inputs.y, layers=[0])
+
+
+# Plans of words ----------------------------------------------------------------------------------
+
+
+def planned_prior() -> Prior:
+    config = order_config(6)
+    assert config.lyrics is not None
+    return random_prior(replace(config, lyrics=replace(config.lyrics, plan_width=6)))
+
+
+@torch.no_grad()
+def test_a_plan_says_which_character_is_sung_where() -> None:
+    plan = planned_prior().lyric_plan
+    tokens = torch.arange(1, 11).repeat(2, 1)
+    # Characters far enough apart for their neighbourhoods, and codes for theirs
+    places = torch.full((2, 40), -math.inf)
+    places[0, 10], places[0, 30] = 2.0, 2.5
+    said = plan(tokens, places)
+    assert said.shape == (2, 40, 16)
+    changed = (said[0] - said[1]).abs().amax(dim=1) > 1e-6
+    assert changed.nonzero()[:, 0].tolist() == [*range(6, 15), *range(26, 35)]
+    # Another character than those around the place changes nothing, one of them does.
+    far, near = tokens.clone(), tokens.clone()
+    far[:, 9], near[:, 3] = 11, 11
+    torch.testing.assert_close(plan(far, places), said)
+    assert not torch.allclose(plan(near, places)[0], said[0])
+    torch.testing.assert_close(plan(near, places)[1], said[1])
+    # That nobody sings is not that nobody knows.
+    unknown = plan(tokens, torch.full((2, 40), math.nan))
+    assert not torch.allclose(unknown[1], said[1])
+    # Halfway to the next character is between the two.
+    plan.over_codes.weight[:, -2:] = 0.0
+    plan.over_codes.bias[:] = 100.0
+    even = plan(tokens[:1], torch.tensor([[1.0, 1.5, 2.0]]).repeat_interleave(20, dim=1))
+    torch.testing.assert_close(even[:, 30], (even[:, 10] + even[:, 50]) / 2, **CLOSE)
+
+
+@torch.no_grad()
+def test_a_plan_is_the_same_to_the_bit_in_whatever_batch() -> None:
+    plan = planned_prior().lyric_plan
+    generator = torch.Generator().manual_seed(1)
+    tokens = torch.randint(0, 79, (5, 10), generator=generator)
+    places = 9 * torch.rand((5, 24), generator=generator)
+    together = plan(tokens, places)
+    for row in range(5):
+        assert torch.equal(plan(tokens[row : row + 1], places[row : row + 1])[0], together[row])
+    with torch.enable_grad():
+        torch.testing.assert_close(plan(tokens, places), together, **CLOSE)
+
+
+@torch.no_grad()
+def test_a_plan_changes_what_is_predicted_and_alignment_does_not_see_it() -> None:
+    prior = planned_prior()
+    inputs = random_inputs(prior.config)
+    plan = torch.linspace(-0.5, 9.5, 24).repeat(3, 1)
+    unknown = torch.full((3, 24), math.nan)
+    without = prior(inputs.codes, inputs.y)
+    torch.testing.assert_close(prior(inputs.codes, inputs.y, plan=unknown), without)
+    told = prior(inputs.codes, inputs.y, plan=plan)
+    assert not torch.allclose(told, without)
+    loss = prior.loss(inputs.codes, inputs.y, plan=plan)
+    torch.testing.assert_close(
+        loss.codes, F.cross_entropy(told.transpose(1, 2), inputs.codes) / math.log(2)
+    )
+    # A model without one leaves it aside.
+    deaf = random_prior(order_config(6))
+    torch.testing.assert_close(
+        deaf(inputs.codes, inputs.y, plan=plan), deaf(inputs.codes, inputs.y)
+    )
+
+
+@torch.no_grad()
+def test_a_new_plan_says_nothing() -> None:
+    plan = Prior(planned_prior().config).lyric_plan
+    assert not plan(torch.ones((1, 10), dtype=torch.int64), torch.full((1, 24), 3.0)).any()

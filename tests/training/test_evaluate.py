@@ -14,17 +14,20 @@ from jukebox_studio import audio, cli
 from jukebox_studio.bundle import open_bundle
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PRIORS, TINY_VQVAE
-from jukebox_studio.model.labels import LabelTables
+from jukebox_studio.model.labels import SILENT, LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.training.averages import Averages, Measured
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, encode_tracks
 from jukebox_studio.training.conditions import (
     ARTIST,
+    Told,
     choose_windows,
     conditions_report,
+    even_singing,
     label_bits,
     measure_conditions,
+    places_of,
 )
 from jukebox_studio.training.data import Track, decode_tracks, read_table
 from jukebox_studio.training.evaluate import is_sung
@@ -119,25 +122,59 @@ def test_windows_are_spread_evenly_over_artists(windows: CodeWindows) -> None:
     assert len({(t.track.path, s) for t, s in rows}) == len(rows)
 
 
+def hearing_plans(bundle: Path) -> Prior:
+    """A new one would not: its plan says nothing."""
+    prior = load_prior(open_bundle(bundle), 1)
+    torch.manual_seed(0)
+    torch.nn.init.normal_(prior.lyric_plan.out.weight)
+    return prior
+
+
 def test_bits_of_a_label_are_those_of_the_loss(tiny_bundle: Path, windows: CodeWindows) -> None:
-    prior = load_prior(open_bundle(tiny_bundle), 1)
+    prior = hearing_plans(tiny_bundle)
     batch = windows.collate([(windows.tracks[0], 3)])
-    y = torch.cat([batch.y, batch.y])
-    y[1, ARTIST] = 2
-    bits = label_bits(prior, batch, y, batch_size=1)
-    for label, found in zip(y, bits, strict=True):
-        assert found == pytest.approx(float(prior.loss(batch.codes, label[None]).codes), abs=1e-5)
+    other = batch.y[0].numpy().copy()
+    other[ARTIST] = 2
+    plan = np.linspace(-0.5, 15.0, prior.config.n_ctx)
+    told = [Told(batch.y[0].numpy(), None), Told(other, None), Told(other, plan)]
+    bits = label_bits(prior, batch, told, batch_size=2)
+    for one, found in zip(told, bits, strict=True):
+        y = torch.from_numpy(one.y)[None]
+        planned = None if one.plan is None else torch.from_numpy(one.plan)[None].float()
+        loss = prior.loss(batch.codes, y, plan=planned)
+        assert found == pytest.approx(float(loss.codes), abs=1e-5)
+    assert len(set(bits)) == 3
+
+
+def test_words_go_evenly_over_each_stretch_of_singing() -> None:
+    # Of six characters in the window, the second is a space and takes no time; the middle is three.
+    begun = np.array([-2.0, -1.0, -1.0, 0.0, 1.0, 2.0, 3.0])
+    plan = np.array([np.nan, -0.5, 0.2, 0.4, SILENT, 1.5, *[SILENT] * 3, 2.5, 2.6, 4.4])
+    even = even_singing(plan, begun, 2.0)
+    assert even == pytest.approx(
+        [np.nan, -2.0, -1.75, -1.5, -1.25, -1.0, *[SILENT] * 3, 0.0, 0.95, 1.9], nan_ok=True
+    )
+    own = places_of(even, begun)
+    assert own[[1, 2, 3, 4]] == pytest.approx([-0.5, -0.25, 0.0, 0.25])
+    assert own[9:] == pytest.approx([2.5, 3.45, 4.4])
+    assert (own[6:9] == SILENT).all()
+    # Other words, whose characters take twice as long, and that end sooner.
+    others = places_of(even, np.array([-1.0, -1.0, -1.0, 0.0, 1.5, 1.5, 1.5]))
+    assert np.isnan(others[[0, 1, 2, 3, 4, 11]]).all()
+    assert others[9:11] == pytest.approx([2.5, 2.5 + 0.95 / 1.5])
 
 
 def test_conditions_have_a_row_for_each_even_where_they_cannot_be_measured(
     tiny_bundle: Path, windows: CodeWindows
 ) -> None:
-    prior = load_prior(open_bundle(tiny_bundle), 1)
+    prior = hearing_plans(tiny_bundle)
     rows = choose_windows(windows, 12)
     found = [clip for _, clip in measure_conditions(prior, windows, TABLES, rows)]
     report = conditions_report(prior, rows, found, lambda t: is_sung(t.track))
     by_name = {c.name: c for c in report.conditions}
-    assert list(by_name) == ["artist", "lyrics", "position"]
+    assert list(by_name) == ["artist", "lyrics", "lyrics_timed", "lyrics_heard", "position"]
+    measured = [by_name[name].averages for name in ("lyrics", "lyrics_timed", "lyrics_heard")]
+    assert len({a.get("saves_bits") for a in measured if a is not None}) == 3
     artist = by_name["artist"]
     assert artist.averages is not None
     # Nobody can say which artist the stranger is.
@@ -173,7 +210,7 @@ def test_a_model_that_hears_its_artist_and_is_deaf_to_position_is_found_to() -> 
     rows = choose_windows(windows, 8)
     found = [clip for _, clip in measure_conditions(prior, windows, TABLES, rows)]
     report = conditions_report(prior, rows, found, lambda t: is_sung(t.track))
-    artist, lyrics, position = report.conditions
+    artist, lyrics, *_, position = report.conditions
     assert artist.averages is not None
     assert artist.averages.get("pairs") == artist.averages.get("beats_every") == 1.0
     assert artist.averages.get("saves_bits") > 0.01
@@ -259,6 +296,8 @@ def test_the_command_prints_json_of_the_parts_asked_for(
     assert [c["name"] for c in printed["conditions"]["conditions"]] == [
         "artist",
         "lyrics",
+        "lyrics_timed",
+        "lyrics_heard",
         "position",
     ]
 

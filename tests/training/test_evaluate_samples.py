@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from pathlib import Path
 
@@ -353,7 +354,7 @@ def test_the_head_that_looks_at_what_is_sung_is_chosen(
         )
         shown = SungText.of(window.track.track, "v2")
         assert shown is not None
-        assert int(window.tokens[int(window.sung[at])]) in [
+        assert int(window.tokens[math.floor(window.sung[at] + 0.5)]) in [
             int(shown.tokens[WORDS.find(now.text) + k]) for k in range(len(now.text))
         ]
     (layer,) = lyric_layers(prior)
@@ -361,7 +362,7 @@ def test_the_head_that_looks_at_what_is_sung_is_chosen(
     def looks(prior: object, windows: object, window: lyric_attention.SungWindow) -> dict:
         weights = np.full((2, len(window.sung), len(window.tokens)), 1e-3, np.float32)
         for position in np.flatnonzero(np.isfinite(window.sung)):
-            weights[1, position, int(window.sung[position])] = 1.0
+            weights[1, position, math.floor(window.sung[position] + 0.5)] = 1.0
         return {layer: weights}
 
     monkeypatch.setattr(lyric_attention, "attention", looks)
