@@ -296,6 +296,41 @@ def test_lengths_are_whole_codes() -> None:
 # Alignment
 
 
+def test_what_is_planned_is_told_in_every_window(priors) -> None:
+    assert TOP.lyrics is not None
+    config = replace(TOP, lyrics=replace(TOP.lyrics, plan_width=4))
+    torch.manual_seed(4)
+    prior = Prior(config).eval()
+    prior.load_state_dict(priors[1].state_dict(), strict=False)
+    for parameter in prior.lyric_plan.parameters():
+        torch.nn.init.normal_(parameter, 0.0, 0.4)
+    y = np.array([[1000, 40, 0, 1, 2, -1] + [0] * 6] * 2)
+    text = tuple(range(1, 41))
+    pauses = (np.arange(40) % 5 == 4,) * 2
+    # The first row sings from code 4 on, the other, it is said, at some time.
+    times = (np.linspace(32.0, 300.0, 41), None)
+    labels = LabelBatch(y, (text, text), times, centred=True, pauses=pauses)
+    made = song({1: prior}, {1: labels}, empty_codes(2, 2), 32 * 8, levels=[1])[1]
+    codes, filled = torch.zeros((2, 32), dtype=torch.int64), 0
+    for start in (0, 4, 8, 12, 16):
+        told, indices = labels.at(start * 8, config.sample_length, 6)
+        plan = torch.from_numpy(labels.plan(indices, start * 8, 8, 16)).float()
+        assert plan[0].isfinite().any()
+        assert plan[1].isnan().all()
+        for at in range(filled, start + 16):
+            with torch.no_grad():
+                logits = prior(codes[:, start : start + 16], torch.from_numpy(told), plan=plan)
+            codes[:, at] = logits[:, at - start].argmax(-1)
+        filled = start + 16
+    assert torch.equal(made, codes)
+    unplanned = LabelBatch(y, (text, text), (None, None), centred=True, pauses=pauses)
+    other = song({1: prior}, {1: unplanned}, empty_codes(2, 2), 32 * 8, levels=[1])[1]
+    assert not torch.equal(other[0], made[0])
+    # Under guidance each condition has its own plan: of no weight, it changes nothing.
+    guided = top_codes({1: prior}, {1: labels}, guides=[Guide(0.0, unplanned)])
+    assert torch.equal(guided, top_codes({1: prior}, {1: labels}))
+
+
 def alignment(prior: Prior, codes: Tensor, labels: LabelBatch) -> list[np.ndarray]:
     return run(align_lyrics(prior, codes, labels, LevelSettings(hop_fraction=0.5)))[0]
 

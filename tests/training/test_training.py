@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from jukebox_studio import audio
 from jukebox_studio.bundle import open_bundle, verify
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PRIORS, TINY_VQVAE
 from jukebox_studio.model.labels import (
+    SILENT,
     UNKNOWN_LENGTH,
     Labeller,
     LabelTables,
@@ -46,6 +49,7 @@ from jukebox_studio.training.data import (
 from jukebox_studio.training.evaluate import evaluate
 from jukebox_studio.training.heard import MelHead, shared_gradient
 from jukebox_studio.training.loop import (
+    BEST,
     CHECKPOINT,
     LoopSettings,
     averaged_state,
@@ -214,6 +218,24 @@ def test_a_prior_may_begin_with_a_run_or_a_bundle(
         before = best_state(runs / "prior_level_1")
         for key, value in averaged_state(folder / CHECKPOINT).items():
             assert torch.allclose(value, before[key], atol=1e-3)  # the bundle's are float16
+    # One of a time before plans of words goes on with a plan that says nothing yet.
+    old = tmp_path / "old"
+    old.mkdir()
+    kept = {k: v for k, v in best_state(runs / "prior_level_1").items() if "lyric_plan" not in k}
+    save_file({k: v.clone() for k, v in kept.items()}, old / BEST)
+    commands.prior(
+        music,
+        runs,
+        tmp_path / "planned",
+        config="tiny_level_1",
+        steps=1,
+        batch=2,
+        begin_with=old,
+        json_lines=True,
+    )
+    after = averaged_state(tmp_path / "planned" / CHECKPOINT)
+    assert not after["lyric_plan.out.weight"].any()
+    assert all(torch.equal(after[key], value) for key, value in kept.items())
     commands.vqvae(
         music,
         tmp_path / "vqvae",
@@ -419,7 +441,7 @@ def test_the_lyric_window_is_where_the_words_are_sung(
     assert detokenize(text.tokens, "v2") == WORDS
     # "five" is sung from 0.4 to 0.45 s.
     assert text.sung_at_seconds is not None
-    for seconds, said in ((0.4, "five"), (0.47, " six")):
+    for seconds, said in ((0.4, "five"), (0.47, "six")):
         # A window of two characters around the one that is sung then, or is the next.
         _, centre = sung_window(text.sung_at_seconds, 2, seconds, centred=True)
         assert WORDS[centre:].startswith(said)
@@ -446,12 +468,51 @@ def test_each_code_knows_what_is_sung_there(music: Path, runs: Path, tmp_path: P
         for code in places.isfinite().nonzero()[:, 0].tolist():
             seconds = (int(y[1]) + (code + 0.5) * config.hop_samples) / RATE_HZ
             word = next(w for w in sung.track.words if w.start_seconds <= seconds < w.end_seconds)
-            place = int(np.floor(places[code] + 0.5))
+            place = math.floor(float(places[code]) + 0.5)
             assert shown[place] in word.text
     unknown = CodeWindows([sung], config, make_tables([sung.track]), 0, dropout=Dropout(0, 0, 1.0))
     dropped = unknown.batch(0, 8).sung
     assert dropped is not None
     assert dropped.isnan().all()
+
+
+def test_plans_are_left_out_at_times_and_never_exact(
+    music: Path, runs: Path, tmp_path: Path
+) -> None:
+    tracks = coded_tracks(music, runs, tmp_path)
+    tables, config = make_tables([t.track for t in tracks]), PRIORS["tiny_level_1"]
+
+    def batch(plan: float, lyrics: float = 0.0) -> Batch:
+        dropout = Dropout(lyrics=lyrics, plan=plan)
+        return CodeWindows(tracks, config, tables, 0, dropout=dropout).batch(0, 256)
+
+    every = batch(0.0)
+    assert every.sung is not None
+    assert every.plan is not None
+    # A third of the tracks has words, a third none to sing, and of a third they are not known.
+    assert torch.equal(every.plan.isnan(), every.sung.isnan())
+    assert torch.equal(every.plan == SILENT, every.sung == SILENT)
+    assert 0.2 < every.sung.isnan().all(dim=1).float().mean() < 0.5
+    assert 0.2 < (every.sung == SILENT).all(dim=1).float().mean() < 0.5
+    sung = every.sung.isfinite()
+    off = (every.plan - every.sung)[sung]
+    assert 0.1 < off.std() < 0.4
+    some = batch(0.4).plan
+    assert some is not None
+    known = ~every.sung.isnan().all(dim=1)
+    wholly = some.isnan().all(dim=1)[known].float().mean()
+    assert 0.3 < wholly < 0.5
+    # Some know what is sung only from a code on.
+    partly = some[known][:, 0].isnan() & ~some[known][:, -1].isnan()
+    assert 0.1 < partly.float().mean() < 0.3
+    told = CodeWindows(tracks, config, tables, 0)
+    exact = told.collate([(tracks[1], 3)])
+    assert exact.sung is not None
+    assert exact.plan is not None
+    assert torch.equal(exact.plan, exact.sung)
+    unknown = batch(0.0, lyrics=1.0).plan
+    assert unknown is not None
+    assert unknown.isnan().all()
 
 
 def test_the_alignment_head_is_taught(music: Path, runs: Path, tmp_path: Path) -> None:
