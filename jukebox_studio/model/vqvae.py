@@ -26,6 +26,42 @@ Pieces = dict[tuple[int, bytes], Tensor]
 """Decoded audio by level and codes"""
 
 
+class _Conv(nn.Conv1d):
+    """Takes Tensor[B, C, T], or Tensor[B, C, 1, T] as `_side_by_side` lays it out."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 3:
+            return super().forward(x)
+        # With one thread torch takes a slow path for kernels of one, unless they are dilated.
+        dilation = self.dilation[0] if self.kernel_size[0] > 1 else 2
+        weight, bias = self.weight.unsqueeze(2), self.bias
+        x = x.contiguous(memory_format=torch.channels_last)
+        padding = (0, int(self.padding[0]))
+        return F.conv2d(x, weight, bias, (1, self.stride[0]), padding, (1, dilation))
+
+
+class _Up(nn.ConvTranspose1d):
+    """The same transposed; of its settings those that `_up` makes."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if x.dim() == 3:
+            return super().forward(x, output_size)
+        weight, padding = self.weight.unsqueeze(2), (0, int(self.padding[0]))
+        return F.conv_transpose2d(x, weight, self.bias, (1, self.stride[0]), padding)
+
+
+def _side_by_side(x: Tensor) -> Tensor:
+    """Tensor[B, C, T] -> Tensor[B, C, 1, T] whose channels lie side by side in memory.
+
+    Convolutions then run two to three times as fast on a processor. Without gradients only.
+    """
+    return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+
+
+def _lies_better(x: Tensor) -> bool:
+    return x.device.type == "cpu" and not torch.is_grad_enabled()
+
+
 class ResidualBlock(nn.Module):
     """x + scale * conv1(relu(conv3_dilated(relu(x)))). Tensor[B, width, T] -> the same shape."""
 
@@ -33,13 +69,17 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.model = nn.Sequential(
             nn.ReLU(),
-            nn.Conv1d(width, hidden, 3, 1, dilation, dilation),
+            _Conv(width, hidden, 3, 1, dilation, dilation),
             nn.ReLU(),
-            nn.Conv1d(hidden, width, 1),
+            _Conv(hidden, width, 1),
         )
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 4:  # without gradients, so nothing is kept
+            _, dilated, _, narrow = self.model
+            added: Tensor = narrow(dilated(x.relu()).relu_())
+            return added.add_(x) if self.scale == 1.0 else added.mul_(self.scale).add_(x)
         out: Tensor = self.model(x)
         return x + out if self.scale == 1.0 else x + self.scale * out
 
@@ -60,12 +100,12 @@ class ResidualStack(nn.Module):
         return out
 
 
-def _down(width_in: int, width_out: int, stride: int) -> nn.Conv1d:
-    return nn.Conv1d(width_in, width_out, 2 * stride, stride, stride // 2)
+def _down(width_in: int, width_out: int, stride: int) -> _Conv:
+    return _Conv(width_in, width_out, 2 * stride, stride, stride // 2)
 
 
-def _up(width_in: int, width_out: int, stride: int) -> nn.ConvTranspose1d:
-    return nn.ConvTranspose1d(width_in, width_out, 2 * stride, stride, stride // 2)
+def _up(width_in: int, width_out: int, stride: int) -> _Up:
+    return _Up(width_in, width_out, 2 * stride, stride, stride // 2)
 
 
 class _EncoderBlock(nn.Module):
@@ -78,7 +118,7 @@ class _EncoderBlock(nn.Module):
             stack = ResidualStack(width, config.dilations(level), config.m_conv, config.res_scale)
             layers.append(nn.Sequential(_down(n, width, stride), stack))
             n = width
-        layers.append(nn.Conv1d(n, config.emb_width, 3, 1, 1))
+        layers.append(_Conv(n, config.emb_width, 3, 1, 1))
         self.model = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -95,7 +135,7 @@ class _DecoderBlock(nn.Module):
         dilations = config.dilations(level)
         if config.reverse_decoder_dilation:
             dilations = dilations[::-1]
-        layers: list[nn.Module] = [nn.Conv1d(config.emb_width, widths[-1], 3, 1, 1)]
+        layers: list[nn.Module] = [_Conv(config.emb_width, widths[-1], 3, 1, 1)]
         widths_out = [config.emb_width, *widths[:-1]]
         for stride, width, width_out in reversed(
             list(zip(strides, widths, widths_out, strict=True))
@@ -121,9 +161,14 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        if not _lies_better(x):
+            for block in self.level_blocks:
+                x = block(x)
+            return x
+        x = _side_by_side(x)
         for block in self.level_blocks:
             x = block(x)
-        return x
+        return x.squeeze(2)
 
 
 class Decoder(nn.Module):
@@ -135,23 +180,26 @@ class Decoder(nn.Module):
         self.level_blocks = nn.ModuleList(
             _DecoderBlock(config, level, strides, widths) for strides, widths in blocks
         )
-        self.out = nn.Conv1d(config.emb_width, 1, 3, 1, 1)
+        self.out = _Conv(config.emb_width, 1, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        faster = _lies_better(x)
+        if faster:
+            x = _side_by_side(x)
         *blocks, last = reversed(self.level_blocks)
         for block in blocks:
             x = block(x)
-        if torch.is_grad_enabled():
+        if not faster:
             out: Tensor = self.out(last(x))
             return out
         assert isinstance(last, _DecoderBlock)
         x = last.model[:-1](x)
         stack, up = last.model[-1].children()
-        assert isinstance(up, nn.ConvTranspose1d)
-        return self._heard(stack(x), up)
+        assert isinstance(up, _Up)
+        return self._heard(stack(x), up).squeeze(2)
 
-    def _heard(self, x: Tensor, up: nn.ConvTranspose1d) -> Tensor:
-        """`out(up(x))` in one step: Tensor[B, width, T / stride] -> Tensor[B, 1, T].
+    def _heard(self, x: Tensor, up: _Up) -> Tensor:
+        """`out(up(x))` in one step: Tensor[B, width, 1, T / stride] -> Tensor[B, 1, 1, T].
 
         Nothing lies between the two, so they are one transposed convolution into one channel, which
         spares the largest tensor of all. Only the first and the last sample know that it has ends.
@@ -161,8 +209,9 @@ class Decoder(nn.Module):
         # [C in, C, K] * [1, C, 3] -> [C in, 1, K + 2]
         kernel = F.conv1d(up.weight, self.out.weight, padding=2)
         bias = self.out.bias + (self.out.weight[0].sum(1) * up.bias).sum()
-        heard = F.conv_transpose1d(x, kernel, bias, up.stride, padding=up.stride[0] // 2 + 1)
-        ends = min(2, x.shape[2])
+        padding = up.stride[0] // 2 + 1
+        heard = F.conv_transpose2d(x, kernel.unsqueeze(2), bias, (1, up.stride[0]), (0, padding))
+        ends = min(2, x.shape[3])
         heard[..., :1] = self.out(up(x[..., :ends]))[..., :1]
         heard[..., -1:] = self.out(up(x[..., -ends:]))[..., -1:]
         return heard
@@ -239,8 +288,13 @@ class Codebook(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """Nearest codes: Tensor[B, emb, T] -> Tensor[B, T] int64."""
         batch, _, length = x.shape
-        codes, _ = self._nearest(_rows(x))
-        return codes.view(batch, length)
+        k, rows = self.k.t(), _rows(x)
+        squares = k.square().sum(0)
+        # Distances less what all codes have in common, in one pass over the memory.
+        found = [
+            torch.addmm(squares, r, k, alpha=-2).argmin(-1) for r in rows.split(_DISTANCE_ROWS)
+        ]
+        return torch.cat(found).view(batch, length)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Tensor[B, T] -> Tensor[B, emb, T]."""
