@@ -36,7 +36,13 @@ from jukebox_studio.training.conditions import (
     measure_conditions,
 )
 from jukebox_studio.training.data import Sound, at_most_per_artist, decode_tracks, read_table
-from jukebox_studio.training.evaluate import NGRAM_ORDERS, LevelPart, evaluate, is_sung
+from jukebox_studio.training.evaluate import (
+    NGRAM_ORDERS,
+    EvaluationReport,
+    LevelPart,
+    evaluate,
+    is_sung,
+)
 from jukebox_studio.training.held_out import data_folder, evaluation_cache
 from jukebox_studio.training.kept import Kept, settings_key
 from jukebox_studio.training.lyric_attention import (
@@ -51,12 +57,16 @@ from jukebox_studio.training.ngram import NGram
 from jukebox_studio.training.pictures import draw_alignment, draw_continuations
 from jukebox_studio.training.renders import ROWS, Render, Renderer, choose_clips
 from jukebox_studio.training.report import (
-    print_bits,
-    print_conditions,
-    print_heads,
-    print_reconstruction,
-    print_samples,
+    Section,
+    aims_section,
+    artists_section,
+    bits_section,
+    conditions_section,
+    heads_section,
+    reconstruction_section,
+    samples_section,
     to_json,
+    words_section,
 )
 from jukebox_studio.training.samples import (
     KeptEmbedder,
@@ -148,9 +158,18 @@ def evaluate_bundle(
         f"{found['seconds'] / 60:.0f} minutes; means over pieces within a track, tracks within an "
         "artist, and artists"
     )
+    sections: list[Section] = []
+
+    def show(section: Section) -> None:
+        sections.append(section)
+        section.print(console)
+
+    levels: EvaluationReport | None = None
+    conditions: ConditionsReport | None = None
+    rendered: SamplesReport | None = None
     level_parts: list[LevelPart] = [p for p in parts if p == "reconstruction" or p == "bits"]
     if level_parts:
-        report = evaluate(
+        levels = evaluate(
             bundle,
             setting.tables,
             setting.train if "bits" in parts else [],
@@ -162,27 +181,30 @@ def evaluate_bundle(
             kept=setting.reconstructions,
             told=told,
         )
-        found["levels"] = report.levels
+        found["levels"] = levels.levels
         if "reconstruction" in parts:
-            print_reconstruction(console, report)
+            show(reconstruction_section(levels))
         if "bits" in parts:
-            print_bits(console, report)
+            show(bits_section(levels))
     if "conditions" in parts:
-        conditions = _conditions(setting, clips)
-        found["conditions"] = conditions
-        print_conditions(console, conditions)
+        found["conditions"] = conditions = _conditions(setting, clips)
+        show(conditions_section(conditions))
     if "samples" in parts:
-        measured = _samples(setting, samples, seconds, seed, out)
-        found["samples"] = measured
-        print_samples(console, measured)
+        found["samples"] = rendered = _samples(setting, samples, seconds, seed, out)
+        show(samples_section(rendered))
+        show(words_section(rendered))
     if "pictures" in parts:
         drawn = _pictures(setting, seconds, seed, out)
         found["pictures"] = drawn
-        print_heads(console, drawn.heads)
+        show(heads_section(drawn.heads))
+    show(artists_section(levels, conditions, rendered))
+    show(aims_section(levels, conditions, rendered))
     text = json.dumps(to_json(found), ensure_ascii=False)
     if out is not None:
         _make_folder(out)
         write_atomically(out / "evaluation.json", (text + "\n").encode())
+        tables = "\n".join(section.to_markdown() for section in sections)
+        write_atomically(out / "evaluation.md", tables.encode())
         told(f"written to {out}")
     if json_lines:
         print(text)

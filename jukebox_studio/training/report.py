@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from jukebox_studio.training.averages import GROUPS
+from jukebox_studio.training.averages import GROUPS, Averages
 from jukebox_studio.training.conditions import ConditionsReport
 from jukebox_studio.training.evaluate import EvaluationReport, LevelReport, decibels
 from jukebox_studio.training.lyric_attention import HeadScore
@@ -39,14 +39,37 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> Table:
-    """The first columns to the left, numbers to the right."""
-    made = Table()
-    for i, heading in enumerate(headings):
-        made.add_column(heading, justify="left" if i < text_columns else "right")
-    for row in rows:
-        made.add_row(*row)
-    return made
+@dataclass(frozen=True)
+class Section:
+    """A table for people; the first columns to the left, numbers to the right."""
+
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    text_columns: int = 1
+    note: str = ""
+
+    def print(self, console: Console) -> None:
+        console.print(self.title, style="bold", highlight=False)
+        if self.rows:
+            table = Table()
+            for i, heading in enumerate(self.headings):
+                table.add_column(heading, justify="left" if i < self.text_columns else "right")
+            for row in self.rows:
+                table.add_row(*row)
+            console.print(table)
+        if self.note:
+            console.print(self.note, highlight=False)
+
+    def to_markdown(self) -> str:
+        lines = [f"**{self.title}**", ""]
+        if self.rows:
+            sides = ["---" if i < self.text_columns else "---:" for i in range(len(self.headings))]
+            lines += ["| " + " | ".join(row) + " |" for row in (self.headings, sides, *self.rows)]
+            lines.append("")
+        if self.note:
+            lines += [self.note, ""]
+        return "\n".join(lines)
 
 
 def number(value: float | None, form: str = ".2f", unit: str = "") -> str:
@@ -59,7 +82,7 @@ def share(value: float | None) -> str:
     return number(value, ".0%")
 
 
-def print_reconstruction(console: Console, report: EvaluationReport) -> None:
+def reconstruction_section(report: EvaluationReport) -> Section:
     rows = []
     for level in report.levels:
         for group in GROUPS:
@@ -86,16 +109,15 @@ def print_reconstruction(console: Console, report: EvaluationReport) -> None:
         "log mel distance",
         "codes used",
     )
-    console.print("Reconstruction", style="bold")
-    console.print(table(headings, rows, 2))
     published = ", ".join(
         f"{db} dB at hop {hop} ({44_100 / hop * PUBLISHED_BITS:.0f} bit/s)"
         for hop, db in PUBLISHED_CONVERGENCE_DB.items()
     )
-    console.print(f"The paper's, at 44.1 kHz, on its own music: {published}.", highlight=False)
+    note = f"The paper's, at 44.1 kHz, on its own music: {published}."
+    return Section("Reconstruction", headings, rows, 2, note)
 
 
-def print_bits(console: Console, report: EvaluationReport) -> None:
+def bits_section(report: EvaluationReport) -> Section:
     rows = [row for level in report.levels for row in _bits_rows(level)]
     headings = (
         "level",
@@ -107,8 +129,7 @@ def print_bits(console: Console, report: EvaluationReport) -> None:
         "4-gram",
         "below the best",
     )
-    console.print("Bits per code", style="bold")
-    console.print(table(headings, rows, 2))
+    return Section("Bits per code", headings, rows, 2)
 
 
 def _bits_rows(level: LevelReport) -> list[tuple[str, ...]]:
@@ -130,8 +151,7 @@ def _bits_rows(level: LevelReport) -> list[tuple[str, ...]]:
     return rows
 
 
-def print_conditions(console: Console, report: ConditionsReport) -> None:
-    console.print(f"Conditions, on {report.clips} windows", style="bold")
+def conditions_section(report: ConditionsReport) -> Section:
     rows = []
     for condition in report.conditions:
         if condition.averages is None:
@@ -165,11 +185,10 @@ def print_conditions(console: Console, report: ConditionsReport) -> None:
         "against unknown",
         "aim (pairs)",
     )
-    console.print(table(headings, rows, 2))
+    return Section(f"Conditions, on {report.clips} windows", headings, rows, 2)
 
 
-def print_samples(console: Console, report: SamplesReport) -> None:
-    console.print(f"{report.clips} samples of {report.seconds:.1f} s", style="bold")
+def samples_section(report: SamplesReport) -> Section:
     real = report.real_against_real
     rows = [("real against real, other places", *_discrepancy(real), *[""] * 6)]
     for kind, what in KINDS.items():
@@ -197,11 +216,14 @@ def print_samples(console: Console, report: SamplesReport) -> None:
         "bottom",
         "voice in music",
     )
-    console.print(table(headings, rows))
-    words = []
+    return Section(f"{report.clips} samples of {report.seconds:.1f} s", headings, rows)
+
+
+def words_section(report: SamplesReport) -> Section:
+    rows = []
     for sung_kind in SUNG_KINDS:
         values = report.averages[sung_kind].groups["singing"]
-        words.append(
+        rows.append(
             (
                 KINDS[sung_kind],
                 share(values.get("voice_where_sung")),
@@ -211,15 +233,15 @@ def print_samples(console: Console, report: SamplesReport) -> None:
                 str(report.averages[sung_kind].counts.get("words_best", 0)),
             )
         )
-    headings_of_words = (
-        "where words are sung",
+    headings = (
+        "of",
         "a voice is heard",
         "of the time",
         "words fit better than shuffled, pairs",
         "than every of four (chance 20%)",
         "renders with words",
     )
-    console.print(table(headings_of_words, words))
+    return Section("Where words are sung", headings, rows)
 
 
 def _discrepancy(found: Discrepancy | None) -> tuple[str, str]:
@@ -228,12 +250,11 @@ def _discrepancy(found: Discrepancy | None) -> tuple[str, str]:
     return number(found.mmd, ".3f"), number(found.spread, ".3f")
 
 
-def print_heads(console: Console, heads: Sequence[HeadScore]) -> None:
+def heads_section(heads: Sequence[HeadScore]) -> Section:
     """The best few of the heads that look at words."""
+    title = "Heads that follow the words"
     if not heads:
-        console.print("No lyric alignment: the bundle knows no words, or no held-out track has.")
-        return
-    console.print("Heads that follow the words", style="bold")
+        return Section(title, (), (), note="The bundle knows no words, or no held-out track has.")
     rows = [
         (
             f"layer {h.layer}, head {h.head}",
@@ -244,4 +265,77 @@ def print_heads(console: Console, heads: Sequence[HeadScore]) -> None:
         for h in heads[:5]
     ]
     headings = ("head", "attention near what is sung", "chance", "centre off by characters")
-    console.print(table(headings, rows))
+    return Section(title, headings, rows)
+
+
+def aims_section(
+    levels: EvaluationReport | None,
+    conditions: ConditionsReport | None,
+    samples: SamplesReport | None,
+) -> Section:
+    """What was aimed at (issue "A starter model worth hearing") beside what was reached."""
+    rows = []
+
+    def row(
+        what: str, aim: float, reached: float, form: str, unit: str = "", sign: int = 1
+    ) -> None:
+        if math.isfinite(reached):
+            met = "yes" if sign * reached >= sign * aim else "no"
+            rows.append((what, number(aim, form, unit), number(reached, form, unit), met))
+
+    if levels is not None:
+        bottom, top = levels.levels[0], levels.levels[-1]
+        row("reconstruction, bottom level", *_convergence(bottom, -12.0), sign=-1)
+        row("reconstruction, top level", *_convergence(top, -6.0), sign=-1)
+        for level in levels.levels:
+            row(f"codes used, level {level.level}", 0.9, level.codes_used, ".0%")
+        row("bits below the best n-gram, top level", 0.15, top.below_ngram, ".0%")
+    for condition in conditions.conditions if conditions else ():
+        if condition.averages is not None:
+            what = f"heard: {condition.what}"
+            row(what, condition.aim, condition.averages.get("pairs"), ".0%")
+    if samples is not None:
+        sung = samples.averages["continuation"].groups["singing"]
+        row("sung words fit better than shuffled", 0.7, sung.get("words_pairs", math.nan), ".0%")
+    return Section("Aims", ("measure", "aim", "reached", "met"), rows)
+
+
+def _convergence(level: LevelReport, aim: float) -> tuple[float, float, str, str]:
+    return aim, level.convergence_db, ".1f", " dB"
+
+
+def artists_section(
+    levels: EvaluationReport | None,
+    conditions: ConditionsReport | None,
+    samples: SamplesReport | None,
+) -> Section:
+    """A row for each artist of what was measured."""
+    columns: list[tuple[str, Averages, str, str]] = []
+    for level in levels.levels if levels else ():
+        columns += [
+            (f"log mel distance, level {level.level}", level.averages, "mel_distance", ".2f"),
+            (f"bits, level {level.level}", level.averages, "prior", ".2f"),
+        ]
+    for condition in conditions.conditions if conditions else ():
+        if condition.averages is not None:
+            columns.append((f"{condition.name} heard", condition.averages, "pairs", ".0%"))
+    if samples is not None:
+        averages = samples.averages["continuation"]
+        columns += [
+            ("words fit", averages, "words_pairs", ".0%"),
+            ("voice heard", averages, "voice", ".0%"),
+            ("loudness", averages, "loudness_lufs", ".1f"),
+        ]
+    columns = [c for c in columns if any(c[2] in values for values in c[1].by_artist.values())]
+    artists = sorted({artist for _, averages, _, _ in columns for artist in averages.by_artist})
+    rows = [
+        (
+            artist,
+            *(
+                number(found.by_artist.get(artist, {}).get(key), form)
+                for _, found, key, form in columns
+            ),
+        )
+        for artist in artists
+    ]
+    return Section("By artist", ("artist", *(name for name, _, _, _ in columns)), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -309,6 +310,33 @@ def test_the_tables_name_the_paper_and_every_part(
     printed = capsys.readouterr().out
     assert "-23.0 dB at hop 8 (60638 bit/s)" in printed
     assert "Bits per code" not in printed
+
+
+def test_tables_are_kept_as_markdown_with_the_aims_and_each_artist(
+    tiny_bundle: Path, music: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    parts = ["reconstruction", "conditions"]
+    evaluate_bundle(
+        str(tiny_bundle), data=music, part=parts, clips=6, out=out, cache=tmp_path / "cache"
+    )
+    report = json.loads((out / "evaluation.json").read_text())
+    text = (out / "evaluation.md").read_text(encoding="utf-8")
+    tables = dict(re.findall(r"^\*\*(.+)\*\*\n\n((?:\|.*\n)+)", text, re.MULTILINE))
+    rows = {
+        title: [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+        for title, table in tables.items()
+    }
+    assert list(rows)[-2:] == ["By artist", "Aims"]
+    assert [row[0] for row in rows["By artist"][2:]] == ["Ada", "Bo", "Cy"]
+    level = report["levels"][0]
+    distance = level["averages"]["by_artist"]["Bo"]["mel_distance"]
+    assert rows["By artist"][3][1] == f"{distance:.2f}"
+    # What was not measured is not said to be reached or missed.
+    assert not any("n-gram" in row[0] for row in rows["Aims"])
+    bottom = rows["Aims"][2]
+    assert bottom[1:3] == ["-12.0 dB", f"{level['convergence_db']:.1f} dB"]
+    assert bottom[3] == ("yes" if level["convergence_db"] <= -12 else "no")
 
 
 def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
