@@ -344,7 +344,8 @@ def sung_places(
 VOWEL_LENGTH, LINE_REST = 4.0, 6.0
 """How long a vowel is held, and how long a singer rests at the end of a line, where a consonant is
 1: about as the synthetic singers do that our own models learned from. Words are sung on vowels."""
-_VOWELS = re.compile("[aeiou]+y?|y(?![aeiou])", re.IGNORECASE)
+VOWELS = re.compile("[aeiou]+y?|y(?![aeiou])", re.IGNORECASE)
+"""As many as a word has syllables, roughly."""
 
 
 def sung_lengths(text: str) -> NDArray[np.float64]:
@@ -354,7 +355,7 @@ def sung_lengths(text: str) -> NDArray[np.float64]:
     punctuation take none.
     """
     lengths = np.array([LINE_REST if c == "\n" else float(c.isalnum()) for c in text])
-    for vowel in _VOWELS.finditer(text):
+    for vowel in VOWELS.finditer(text):
         lengths[vowel.start() : vowel.end()] = VOWEL_LENGTH / len(vowel[0])
     return lengths
 

@@ -4,13 +4,15 @@ Each clip is a window of the top level. Only the label changes, never the codes:
 listens to its artist, words or place in time finds the same music less likely under wrong ones.
 
 A model that is told which character is sung when (`model.prior.LyricPlan`) is told wrong words in
-the rhythm of the true ones, and true words no better timed than wrong ones: both go evenly over
-each stretch of singing without a rest. So neither their number nor their times tell which are true.
+the rhythm of the true ones: words of another song with as many syllables each, at the same times.
+So no time tells which are true. And it is asked with the words of another clip, the true ones no
+better timed, as in a render: both evenly over each stretch of singing without a rest.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,10 +24,13 @@ from torch.nn import functional as F
 from jukebox_studio.model.labels import (
     LEAD_FIELDS,
     UNKNOWN,
+    VOWELS,
     LabelTables,
+    clean_lyrics,
     detokenize,
     pauses_of,
     sung_lengths,
+    tokenize,
 )
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.training.averages import Averages, Measured
@@ -39,6 +44,9 @@ SHORTEST_REST_SECONDS = 0.15
 """Between stretches of singing; what is shorter is within one."""
 LEAST_SHIFT = 0.25
 """A wrong position is at least this share of the song's possible positions away."""
+
+PADDING = "\0"
+"""In texts, what no character stands for."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -149,9 +157,9 @@ def conditions_report(
     }
     if config.lyrics is not None and config.lyrics.plan_width is not None:
         whats |= {
-            "lyrics": ("true lyrics against others, both told evenly over the singing", 0.8),
-            "lyrics_timed": ("the same, the true ones told at the times they are sung", 0.8),
-            "lyrics_heard": ("the same, no times told: by listening alone", 0.8),
+            "lyrics": ("true lyrics against other words at the same times", 0.8),
+            "lyrics_even": ("true lyrics against others, both evenly over the singing", 0.8),
+            "lyrics_heard": ("true lyrics against others, no times told", 0.8),
         }
     whats |= {
         "position": ("true position in the song against a wrong one", 0.5),
@@ -332,8 +340,31 @@ class _Lyrics:
             return self._told(truth, tokens, places_of(sung, self._begun(tokens)))
 
         even = _Candidates(laid(self.tokens[clip]), [laid(tokens) for tokens in wrong], unknown)
-        timed = _Candidates(truth, even.wrong, unknown)
-        return {"lyrics": even, "lyrics_timed": timed, "lyrics_heard": heard}
+        exchanged = [self._exchanged(truth, self.texts[int(i)] or "", rng) for i in chosen]
+        return {
+            "lyrics": _Candidates(truth, exchanged, unknown),
+            "lyrics_even": even,
+            "lyrics_heard": heard,
+        }
+
+    def _exchanged(self, truth: Told, song: str, rng: np.random.Generator) -> Told:
+        """Each word in the lyric window taken for one of another song, sung at the same time."""
+        assert truth.plan is not None
+        n, own = self.n_tokens, self._text(truth.y[-self.n_tokens :])
+        words = sorted(set(clean_lyrics(song, self.version).split()))
+        pieces = re.split(rf"([\s{PADDING}]+)", own)  # a word, what is between, a word, ...
+        others = [p if i % 2 or not p else most_like(p, words, rng) for i, p in enumerate(pieces)]
+        # What is in the middle of the window stays where it begins.
+        middle = int(np.searchsorted(np.cumsum([len(p) for p in pieces]), n // 2, side="right"))
+        first = n + len("".join(others[:middle])) - len("".join(pieces[:middle]))
+        padded = PADDING * n + "".join(others) + PADDING * n
+        tokens = [
+            0 if c == PADDING else tokenize(c, self.version)[0] for c in padded[first : first + n]
+        ]
+        done = np.interp(truth.plan + 0.5, np.arange(n + 1), words_done(own))
+        sung = np.where(np.isfinite(truth.plan), done, truth.plan)
+        plan = places_of(sung, words_done(padded)[first : first + n + 1])
+        return self._told(truth, np.array(tokens), plan)
 
     def _told(self, truth: Told, tokens: Ints, plan: Floats | None = None) -> Told:
         y = truth.y.copy()
@@ -343,10 +374,13 @@ class _Lyrics:
     def _begun(self, tokens: Ints) -> Floats:
         """How much of the words has been sung where each character of the lyric window begins, and
         the last ends, counted from its middle: [N + 1]. Neither padding nor spaces take time."""
-        text = "".join(detokenize([int(token)], self.version) or " " for token in tokens)
+        text = self._text(tokens)
         lengths = np.where(pauses_of(text), 0.0, sung_lengths(text))
         begun = np.append(0.0, lengths.cumsum())
         return begun - begun[self.n_tokens // 2]
+
+    def _text(self, tokens: Ints) -> str:
+        return "".join(detokenize([int(token)], self.version) or PADDING for token in tokens)
 
 
 def _kind(genre: str) -> frozenset[str]:
@@ -371,6 +405,32 @@ def even_singing(plan: Floats, begun: Floats, rest_codes: float) -> Floats:
             begin, end = float(sung[stretch[0]]), float(sung[stretch[-1]])
             even[first : last + 1] = np.linspace(begin, end, last + 1 - first)
     return even
+
+
+def most_like(word: str, words: Sequence[str], rng: np.random.Generator) -> str:
+    """Another word that may be sung like this one: with as many vowels, spelled alike if possible.
+
+    One of the likest at random, or the word itself where there is no other.
+    """
+
+    def looks(w: str) -> tuple[int, bool, bool, int]:
+        return len(VOWELS.findall(w)), w[0].isupper(), w[-1].isalnum(), len(w)
+
+    def unlike(w: str) -> tuple[int, ...]:
+        return tuple(abs(int(a) - int(b)) for a, b in zip(looks(w), looks(word), strict=True))
+
+    others = [w for w in words if w.lower() != word.lower()]
+    least = min(map(unlike, others), default=None)
+    return str(rng.choice([w for w in others if unlike(w) == least])) if others else word
+
+
+def words_done(text: str) -> Floats:
+    """How many words have been sung where each character begins, and the last ends: [N + 1]."""
+    lengths, done = sung_lengths(text), np.zeros(len(text))
+    for word in re.finditer(rf"[^\s{PADDING}]+", text):
+        at = slice(*word.span())
+        done[at] = lengths[at] / lengths[at].sum() if lengths[at].any() else 1 / len(word[0])
+    return np.append(0.0, done.cumsum())
 
 
 def places_of(sung: Floats, begun: Floats) -> Floats:

@@ -15,7 +15,7 @@ from jukebox_studio import audio, cli
 from jukebox_studio.bundle import open_bundle
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PRIORS, TINY_VQVAE
-from jukebox_studio.model.labels import SILENT, LabelTables
+from jukebox_studio.model.labels import SILENT, LabelTables, detokenize
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.training.averages import Averages, Measured
@@ -23,12 +23,15 @@ from jukebox_studio.training.codes import CodedTrack, CodeWindows, encode_tracks
 from jukebox_studio.training.conditions import (
     ARTIST,
     Told,
+    _Lyrics,
     choose_windows,
     conditions_report,
     even_singing,
     label_bits,
     measure_conditions,
+    most_like,
     places_of,
+    words_done,
 )
 from jukebox_studio.training.data import Track, decode_tracks, read_table
 from jukebox_studio.training.evaluate import is_sung
@@ -165,6 +168,39 @@ def test_words_go_evenly_over_each_stretch_of_singing() -> None:
     assert others[9:11] == pytest.approx([2.5, 2.5 + 0.95 / 1.5])
 
 
+def test_other_words_are_sung_in_the_time_of_the_true_ones() -> None:
+    done = words_done("\0one, a\0")
+    # Three letters of which two vowels are held; the comma takes no time.
+    assert done == pytest.approx([0, 0, 4 / 9, 5 / 9, 1, 1, 1, 2, 2])
+    assert words_done("-- 1").tolist() == [0.0, 0.5, 1.0, 1.0, 2.0]
+    rng = np.random.default_rng(0)
+    words = ["Bee", "bee", "be,", "holy", "One"]
+    assert most_like("sea", words, rng) == "bee"
+    assert most_like("Sea", words, rng) == "Bee"
+    assert most_like("sea,", words, rng) == "be,"
+    # Two syllables as spelled, and not itself
+    assert most_like("one", words, rng) == "holy"
+    assert most_like("one", ["one"], rng) == "one"
+
+
+def test_wrong_words_keep_the_rhythm(windows: CodeWindows) -> None:
+    rows = [row for row in choose_windows(windows, 30) if row[0].track.words]
+    lyrics = _Lyrics(windows, rows)
+    batch = windows.collate(rows[:1])
+    assert batch.sung is not None
+    truth = Told(batch.y[0].numpy(), batch.sung[0].double().numpy())
+    assert np.isfinite(truth.plan).any()
+    own = lyrics._exchanged(truth, "", np.random.default_rng(0))
+    # For want of other words, the same: so nothing may move.
+    assert (own.y == truth.y).all()
+    assert own.plan == pytest.approx(truth.plan, nan_ok=True)
+    other = lyrics._exchanged(truth, "la li lo", np.random.default_rng(0))
+    shown = detokenize((int(t) for t in other.y[-16:]), "v2")
+    assert set(shown.split()) & {"la", "li", "lo"}
+    assert (np.isfinite(other.plan) == np.isfinite(truth.plan)).mean() > 0.9
+    assert not np.array_equal(other.y, truth.y)
+
+
 def test_conditions_have_a_row_for_each_even_where_they_cannot_be_measured(
     tiny_bundle: Path, windows: CodeWindows
 ) -> None:
@@ -173,8 +209,8 @@ def test_conditions_have_a_row_for_each_even_where_they_cannot_be_measured(
     found = [clip for _, clip in measure_conditions(prior, windows, TABLES, rows)]
     report = conditions_report(prior, rows, found, lambda t: is_sung(t.track))
     by_name = {c.name: c for c in report.conditions}
-    assert list(by_name) == ["artist", "lyrics", "lyrics_timed", "lyrics_heard", "position"]
-    measured = [by_name[name].averages for name in ("lyrics", "lyrics_timed", "lyrics_heard")]
+    assert list(by_name) == ["artist", "lyrics", "lyrics_even", "lyrics_heard", "position"]
+    measured = [by_name[name].averages for name in ("lyrics", "lyrics_even", "lyrics_heard")]
     assert len({a.get("saves_bits") for a in measured if a is not None}) == 3
     artist = by_name["artist"]
     assert artist.averages is not None
@@ -297,7 +333,7 @@ def test_the_command_prints_json_of_the_parts_asked_for(
     assert [c["name"] for c in printed["conditions"]["conditions"]] == [
         "artist",
         "lyrics",
-        "lyrics_timed",
+        "lyrics_even",
         "lyrics_heard",
         "position",
     ]
