@@ -1,8 +1,10 @@
 """The starter's data recipe: its tables, splits and songs. Nothing is fetched or sung here."""
 
+import hashlib
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "presets" / "starter" / "recipe"))
 
+import card
 import credits
 import learning
 import music
@@ -172,3 +175,94 @@ def test_learning_counts_work_and_not_pauses(tmp_path: Path) -> None:
     rows = learning.read()
     assert rows
     assert rows == sorted(rows)
+
+
+def test_a_power_law_through_the_ends_of_versions_is_found() -> None:
+    def rows(part: str, law: Callable[[int], float]) -> list[learning.Row]:
+        return [
+            learning.Row(part, version, 0.0, windows, law(windows))
+            for version, windows in ((1, 500), (1, 1000), (2, 3000), (3, 9000))
+        ]
+
+    bits = rows("bits", lambda windows: 8 * windows**-0.1)
+    assert learning.exponents(bits) == pytest.approx([0.1, 0.1])
+    # Decibels are of a ratio, which follows the law.
+    decibels = rows("dB", lambda windows: 20 * np.log10(0.9 * windows**-0.2))
+    assert learning.exponents(decibels) == pytest.approx([0.2, 0.2])
+
+
+def test_a_share_is_forecast_with_how_sure_its_clips_make_it() -> None:
+    def points(shares: list[float], clips: int) -> list[learning.Heard]:
+        return [
+            learning.Heard("artist", i, 1000 * 2**i, share, clips, 0.9)
+            for i, share in enumerate(shares)
+        ]
+
+    # Odds double with the windows: from 4 to 1 to 9 to 1 is 2.25 times as far.
+    rising = [1 / 2, 2 / 3, 4 / 5]
+    many = learning.times_needed(points(rising, 10**6))
+    assert many is not None
+    assert np.quantile(many, [0.1, 0.5, 0.9]) == pytest.approx(2.25, rel=0.02)
+    few = learning.times_needed(points(rising, 40))
+    assert few is not None
+    low, middle, high = np.quantile(few, [0.1, 0.5, 0.9], method="nearest")
+    assert low < 2.0 < middle < 3.0 < high
+    falling = learning.times_needed(points([0.8, 0.7, 0.6], 10**6))
+    assert falling is not None
+    assert np.isinf(falling).all()
+    assert (learning.times_needed(points([0.95, 0.96], 10**6)) == 1.0).all()
+    assert learning.times_needed(points([0.5], 40)) is None
+
+
+def test_shares_with_an_aim_are_taken_out_of_a_report() -> None:
+    averages = {"groups": {"all": {"pairs": 0.75}}}
+    report = {
+        "conditions": {
+            "conditions": [
+                {"name": "artist", "averages": averages, "clips": 80, "aim": 0.9},
+                {"name": "lyrics", "averages": None, "clips": 0, "aim": 0.8},
+            ]
+        },
+        "samples": {
+            "averages": {
+                "continuation": {
+                    "groups": {"singing": {"words_pairs": 0.625}},
+                    "counts": {"words_pairs": 84},
+                }
+            }
+        },
+    }
+    assert learning.hear(4, report, 9000) == [
+        learning.Heard("artist", 4, 9000, 0.75, 80, 0.9),
+        learning.Heard("sung words", 4, 9000, 0.625, 84, 0.7),
+    ]
+
+
+def test_the_card_takes_its_figures_from_an_evaluation(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    found = {
+        "manifest_sha256": hashlib.sha256(b"{}").hexdigest(),
+        "tracks": 3,
+        "split": "test",
+        "seconds": 120.0,
+    }
+    (tmp_path / "evaluation.json").write_text(json.dumps(found))
+    aims = "**Aims**\n\n| measure | aim |\n| --- | ---: |\n| x | 1 |\n"
+    (tmp_path / "evaluation.md").write_text(f"**Bits**\n\n| a |\n| --- |\n| 1 |\n\n{aims}")
+    text = "# T\n\n## In short\n\nSmall.\n\n## Data\n\n"
+    for mark in ("evaluation", "forecast"):
+        text += f"<!-- {mark} -->\nold\n<!-- end of {mark} -->\n"
+    path = tmp_path / "card.md"
+    path.write_text(text)
+    for _ in range(2):
+        card.write_card(tmp_path, path, tmp_path)
+        written = path.read_text(encoding="utf-8")
+        assert "old" not in written
+        assert written.count("3 test tracks, 2 minutes") == written.count(aims) == 1
+        assert learning.forecast() in written
+        readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+        assert "Small.\n\n**Aims**" in readme
+        assert "Bits" not in readme
+    (tmp_path / "manifest.json").write_text("{ }")
+    with pytest.raises(ValueError, match="another bundle"):
+        card.write_card(tmp_path, path, tmp_path)
