@@ -34,10 +34,9 @@ import psutil
 import torch
 from torch import Tensor
 
-from jukebox_studio.model.config import LyricsConfig, PriorConfig, TransformerConfig
+from jukebox_studio.model.config import LyricsConfig, Precision, PriorConfig, TransformerConfig
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.sampling.decode import Decoder
-from jukebox_studio.sampling.weights import Precision
 
 RESULTS = Path(__file__).parent / "results" / "decoding_step.json"
 BATCHES = (1, 4, 16)
@@ -175,12 +174,12 @@ class Ours:
         stack = self.decoder._stack
         stack.position = position
         if position:
-            for layer in stack.layers:
-                layer.cache.normal_()
+            for cache in stack.caches:
+                cache.normal_()
 
     def cache_bytes(self) -> int:
         assert self.decoder is not None
-        return sum(layer.cache.nbytes for layer in self.decoder._stack.layers)
+        return sum(cache.nbytes for cache in self.decoder._stack.caches)
 
     def step(self, last: Tensor) -> Tensor:
         assert self.decoder is not None

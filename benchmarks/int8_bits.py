@@ -24,8 +24,7 @@ from jukebox_studio.model.config import Precision
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
-from jukebox_studio.sampling.decode import CachedStack
-from jukebox_studio.sampling.weights import head_weights
+from jukebox_studio.sampling.decode import cached_stack, stack_logits
 from jukebox_studio.training.codes import Batch, CodeWindows, encode_tracks
 from jukebox_studio.training.data import decode_tracks, read_table
 
@@ -38,11 +37,11 @@ def sampler_logits(prior: Prior, batch: Batch, precision: Precision) -> Tensor:
     conditioning = prior.conditioning(batch.y, batch.above)
     ids = prior.sequence(batch.codes, tokens)
     x_cond = prior.sequence_conditioning(conditioning)
-    stack = CachedStack(prior.prior.transformer, len(ids), prior.encoder_kv(tokens), precision)
+    stack = cached_stack(prior.prior.transformer, len(ids), prior.encoder_kv(tokens), precision)
     h = stack.feed(prior.prior.embed(ids, x_cond, conditioning.y_cond))
     if prior.prior.conditions_output and x_cond is not None:
         h = h + x_cond
-    logits = head_weights(prior.prior, precision)(h.flatten(0, 1))
+    logits = stack_logits(prior.prior, h.flatten(0, 1), precision)
     return logits.view(*ids.shape, -1)[:, -batch.codes.shape[1] :]
 
 

@@ -25,7 +25,7 @@ from jukebox_studio.model.published import prior_config, vqvae_config
 from jukebox_studio.model.transformer import Attention, Transformer
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.reference.folder import ReferenceFolder, Report
-from jukebox_studio.sampling.decode import CachedStack, sample_window
+from jukebox_studio.sampling.decode import cached_stack, sample_window
 from jukebox_studio.sampling.guidance import filter_logits
 
 Arrays = dict[str, np.ndarray]
@@ -356,7 +356,7 @@ def _check_attention_orders(folder: ReferenceFolder, report: Report) -> None:
             known.add(f"y_order{order}")
             report.close(f"{case}/y", stack(x, encoder_kv), want, **LOGITS)
             for chunk_size in CHUNK_SIZES:
-                cached = CachedStack(stack, len(x), encoder_kv)
+                cached = cached_stack(stack, len(x), encoder_kv)
                 out = torch.cat([cached.feed(part) for part in x.split(chunk_size, dim=1)], dim=1)
                 report.close(f"{case}/y/chunks_of_{chunk_size}", out, want, **LOGITS)
     left = ", ".join(sorted(set(arrays) - known))

@@ -1,50 +1,27 @@
 """Sampling one code at a time with cached keys and values, and whole windows of it.
 
-Reproduces the full pass of model/prior.py. Every cache is allocated once, at its final size, and
-each attention kind keeps only what it can still look at:
-
-| kind | kept | shape |
-| --- | --- | --- |
-| own block | the current row | [2, B, H, L, D] |
-| column | everything, one column in one piece | [L, 2, B, H, R, D] |
-| previous block | the current row and the one before, taking turns | [2, 2, B, H, L, D] |
-| dense | everything | [2, B, H, T, D] |
-| prime | the first positions | [2, B, H, P, D] |
-| lyrics | the encoder's keys and values, computed once | [2, B, H, N, D] |
-
-The leading 2 of each (after the column or turn) is keys and values. Letters: B batch, T positions,
-H heads, D head size, S = H D, R rows of L positions, N lyric tokens, W width, V vocabulary.
+Letters: B batch, T positions, H heads, N lyric tokens, W width, V vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from jukebox_studio.model.config import (
-    BLOCK,
-    COLUMN,
-    DENSE,
-    LYRICS,
-    PREVIOUS_BLOCK,
-    PRIME,
-    Precision,
-)
-from jukebox_studio.model.prior import Conditioning, Prior
-from jukebox_studio.model.transformer import Block, LayerNorm, Transformer, lyric_probabilities
+from jukebox_studio.model.config import Precision
+from jukebox_studio.model.prior import Autoregressive, Conditioning, Prior
+from jukebox_studio.model.transformer import Transformer
+from jukebox_studio.sampling.eager import EagerStack
 from jukebox_studio.sampling.guidance import Pick
-from jukebox_studio.sampling.weights import (
-    BlockWeights,
-    Product,
-    head_weights,
-    stack_weights,
-)
+from jukebox_studio.sampling.weights import is_native
+
+if TYPE_CHECKING:
+    from jukebox_studio.sampling.native_stack import NativeStack
 
 _FEWEST_SHARED = 4
 """Positions in a chunk of priming from which on equal rows are fed once: products of fewer rows
@@ -61,47 +38,32 @@ class Window:
     """Tensor[B, H, K, N]: what each code gave to each lyric token at the recorded layer"""
 
 
-class CachedStack:
-    """A transformer stack that is fed its positions in order, any number of them at a time."""
+def cached_stack(
+    transformer: Transformer,
+    batch: int,
+    encoder_kv: Tensor | None,
+    precision: Precision = "float32",
+) -> NativeStack | EagerStack:
+    """A stack that is fed its positions in order, compiled where that can be.
 
-    @torch.no_grad()
-    def __init__(
-        self,
-        transformer: Transformer,
-        batch: int,
-        encoder_kv: Tensor | None,
-        precision: Precision = "float32",
-    ) -> None:
-        self.position = 0
-        """How many positions have been fed."""
-        self.n_ctx = transformer.n_ctx
-        blocks = [block for block in transformer._attn_mods if isinstance(block, Block)]
-        weights = stack_weights(transformer, precision)
-        self.layers = [
-            _Layer(block, packed, batch, self.n_ctx, encoder_kv)
-            for block, packed in zip(blocks, weights, strict=True)
-        ]
+    JukeboxError where int8 is not to be had.
+    """
+    weight = next(transformer.parameters())
+    if not is_native(weight.device, weight.dtype, precision):
+        return EagerStack(transformer, batch, encoder_kv)
+    # Not above: it compiles.
+    from jukebox_studio.sampling.native_stack import NativeStack
 
-    @torch.inference_mode()
-    def feed(self, x: Tensor) -> Tensor:
-        """The next n positions: Tensor[B, n, W] -> Tensor[B, n, W].
+    return NativeStack(transformer, batch, encoder_kv, precision)
 
-        Raises ValueError where they are more than the context holds.
-        """
-        end = self.position + x.shape[1]
-        if end > self.n_ctx:
-            raise ValueError(f"A window has {self.n_ctx} positions; {end} were asked for.")
-        # [B, n, W] -> [B n, W]
-        flat = x.reshape(-1, x.shape[2])
-        for layer in self.layers:
-            flat = layer(flat, self.position, x.shape[1])
-        self.position = end
-        return flat.view(x.shape)
 
-    def take(self, rows: Tensor) -> None:
-        """Go on with the rows that int64 Tensor[any number] names, in its order, some repeated."""
-        for layer in self.layers:
-            layer.cache = layer.cache.index_select(layer.cache_rows_dim, rows)
+def stack_logits(model: Autoregressive, h: Tensor, precision: Precision = "float32") -> Tensor:
+    """From what a stack of this precision gives to logits: Tensor[M, W] -> Tensor[M, V]."""
+    if not is_native(h.device, h.dtype, precision):
+        return model.x_out(h)
+    from jukebox_studio.sampling.native_stack import apply_head
+
+    return apply_head(model, precision, h)
 
 
 class Decoder:
@@ -125,16 +87,14 @@ class Decoder:
         self._x_cond = prior.sequence_conditioning(conditioning)
         self._encoder_kv = encoder_kv
         self._first = self._prior.first(batch_size, conditioning.y_cond)
-        self._stack = CachedStack(self._prior.transformer, batch_size, encoder_kv, precision)
-        self._head = head_weights(self._prior, precision)
-        self._recorder: _Recorder | None = None
+        self._precision = precision
+        self._stack = cached_stack(self._prior.transformer, batch_size, encoder_kv, precision)
+        self._recorded: Tensor | None = None
         if record_layer is not None:
             lyrics = prior.config.lyrics
             if lyrics is None:
                 raise ValueError(f"{prior.config.name} knows no lyrics.")
-            layer = self._stack.layers[record_layer]
-            self._recorder = _Recorder(layer, self._stack.n_ctx, lyrics.n_tokens)
-            layer.recorder = self._recorder
+            self._recorded = self._stack.record(record_layer, lyrics.n_tokens)
 
     @property
     def position(self) -> int:
@@ -144,9 +104,9 @@ class Decoder:
     @property
     def recorded(self) -> Tensor:
         """Tensor[B, H, T, N]: weights of all positions fed so far, zeros for the others."""
-        if self._recorder is None:
+        if self._recorded is None:
             raise ValueError("This decoder was not asked to record attention.")
-        return self._recorder.weights
+        return self._recorded
 
     @torch.inference_mode()
     def prime(self, ids: Tensor, chunk_size: int = 256) -> None:
@@ -164,7 +124,7 @@ class Decoder:
         count = -(-ids.shape[1] // chunk_size)
         edges = [ids.shape[1] * i // count for i in range(count + 1)]
         fed, which = torch.arange(len(ids)), None
-        if self._recorder is None and ids.shape[1] >= _FEWEST_SHARED * count:
+        if self._recorded is None and ids.shape[1] >= _FEWEST_SHARED * count:
             fed, which = self._different(ids)
             if len(fed) == len(ids):
                 which = None
@@ -199,12 +159,14 @@ class Decoder:
         """
         if (last is None) != (self.position == 0):
             raise ValueError("The first step takes no token, every other takes the one before it.")
+        if last is not None and not isinstance(self._stack, EagerStack):
+            return self._stack.step(self._prior, last, self._x_cond)
         # [B] -> [B, 1, W]
         x = self._first if last is None else self._prior.x_emb(last).unsqueeze(1)
         h = self._feed(x)
         if self._prior.conditions_output and self._x_cond is not None:
             h = h + self._x_cond[:, self.position - 1 : self.position]
-        return self._head(h.squeeze(1))
+        return stack_logits(self._prior, h.squeeze(1), self._precision)
 
     def _feed(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
         """Embedded tokens Tensor[B, n, W] -> output of the stack at those n positions.
@@ -217,172 +179,6 @@ class Decoder:
             if self._x_cond is not None:
                 x += self._x_cond[slice(None) if rows is None else rows, start:end]
         return self._stack.feed(x)
-
-
-class _Layer:
-    """One block with its cache."""
-
-    def __init__(
-        self,
-        block: Block,
-        weights: BlockWeights,
-        batch: int,
-        positions: int,
-        encoder_kv: Tensor | None,
-    ) -> None:
-        attn = block.attn
-        self.kind = attn.kind
-        self.heads = attn.heads
-        self.block_length = attn.block_length
-        self.res_scale = block.res_scale
-        self.recorder: _Recorder | None = None
-        self.cache_rows_dim = {COLUMN: 2, PREVIOUS_BLOCK: 2}.get(self.kind, 1)
-        self.weights = weights
-        self.ln_0, self.ln_1 = _norm(block.ln_0), _norm(block.ln_1)
-        w = attn.c_proj.w
-        state = w.shape[0]
-        self.state, self.head_size = state, state // self.heads
-        self.prime_positions = min(attn.prime_positions, positions)
-        if self.kind == LYRICS:
-            if encoder_kv is None:
-                raise ValueError("A layer attends to the lyrics, but none were encoded.")
-            # [B, N, 2 S] -> [B, N, 2, H, D] -> [2, B, H, N, D]
-            kv = attn.c_enc_kv(encoder_kv).detach()
-            kv = kv.unflatten(2, (2, self.heads, self.head_size)).permute(2, 0, 3, 1, 4)
-            self.cache = kv.contiguous()
-            return
-        length, rows = self.block_length, positions // self.block_length
-        lead, kept = {
-            BLOCK: ((), length),
-            COLUMN: ((length,), rows),
-            PREVIOUS_BLOCK: ((2,), length),
-            DENSE: ((), positions),
-            PRIME: ((), self.prime_positions),
-        }[self.kind]
-        shape = (*lead, 2, batch, self.heads, kept, self.head_size)
-        self.cache = torch.zeros(shape, dtype=w.dtype, device=w.device)
-
-    def __call__(self, x: Tensor, start: int, n: int) -> Tensor:
-        """Tensor[B n, W], n positions from `start` on -> Tensor[B n, W]."""
-        weights = self.weights
-        # [B n, S or 3 S] -> [B, n, 1 or 3, H, D] -> [1 or 3, B, H, n, D]
-        qkv = weights.qkv(self.ln_0(x))
-        qkv = qkv.view(-1, n, qkv.shape[1] // self.state, self.heads, self.head_size)
-        qkv = qkv.permute(2, 0, 3, 1, 4)
-        # [B, H, n, D] -> [B n, S]
-        mixed = self._attend(qkv[0], qkv[1:], start).transpose(1, 2).reshape(-1, self.state)
-        a = weights.out(mixed)
-        m = weights.mlp_out(weights.mlp_in(self.ln_1(x + a)))
-        if self.res_scale == 1.0:
-            return a.add_(x).add_(m)
-        return torch.add(x, a.add_(m), alpha=self.res_scale)
-
-    def _attend(self, q: Tensor, kv: Tensor, start: int) -> Tensor:
-        """q [B, H, n, D] and kv [2, B, H, n, D] (not for LYRICS) -> [B, H, n, D]."""
-        n = q.shape[2]
-        if self.kind == LYRICS:
-            if self.recorder is not None:
-                self.recorder.keep(q, self.cache[0], start)
-            return _softmax_mix(q, self.cache[0], self.cache[1])
-        if self.kind == DENSE:
-            return self._attend_so_far(q, kv, start)
-        if self.kind == PRIME:
-            end = min(start + n, self.prime_positions)
-            if start < end:
-                self.cache.narrow(3, start, end - start).copy_(kv.narrow(3, 0, end - start))
-            k, v = self.cache.narrow(3, 0, end).unbind(0)
-            if self.recorder is not None:
-                self.recorder.keep(q, k, start)
-            return _softmax_mix(q, k, v, _seen(n, end, start, q.device))
-        # The others think in rows: one piece per row that these positions touch.
-        row, column = divmod(start, self.block_length)
-        if column + n <= self.block_length:
-            return self._attend_row(q, kv, row, column)
-        pieces, at = [], 0
-        while at < n:
-            row, column = divmod(start + at, self.block_length)
-            size = min(self.block_length - column, n - at)
-            piece = q.narrow(2, at, size), kv.narrow(3, at, size)
-            pieces.append(self._attend_row(*piece, row, column))
-            at += size
-        return torch.cat(pieces, dim=2)
-
-    def _attend_row(self, q: Tensor, kv: Tensor, row: int, column: int) -> Tensor:
-        """As _attend, for positions of one row, from `column` on."""
-        n = q.shape[2]
-        if self.kind == BLOCK:
-            return self._attend_so_far(q, kv, column)
-        if self.kind == PREVIOUS_BLOCK:
-            self.cache[row % 2].narrow(3, column, n).copy_(kv)
-            if row == 0:
-                return torch.zeros_like(q)
-            k, v = self.cache[1 - row % 2].unbind(0)
-            return _softmax_mix(q, k, v)
-        if n == 1:
-            cache = self.cache[column]
-            cache.narrow(3, row, 1).copy_(kv)
-            k, v = cache.narrow(3, 0, row + 1).unbind(0)
-            return _softmax_mix(q, k, v)
-        # COLUMN: [2, B, H, n, D] -> [n, 2, B, H, D]; each column sees its own rows so far
-        columns = self.cache.narrow(0, column, n)
-        columns.select(4, row).copy_(kv.permute(3, 0, 1, 2, 4))
-        k, v = columns.narrow(4, 0, row + 1).unbind(1)
-        # [n, B, H, 1, D] on [n, B, H, row + 1, D] -> [B, H, n, D]
-        out = _softmax_mix(q.permute(2, 0, 1, 3).unsqueeze(3), k, v)
-        return out.squeeze(3).permute(1, 2, 0, 3)
-
-    def _attend_so_far(self, q: Tensor, kv: Tensor, start: int) -> Tensor:
-        """As _attend, where positions see all that are kept before them."""
-        n = q.shape[2]
-        self.cache.narrow(3, start, n).copy_(kv)
-        k, v = self.cache.narrow(3, 0, start + n).unbind(0)
-        return _softmax_mix(q, k, v, _seen(n, start + n, start, q.device))
-
-
-class _Recorder:
-    """Keeps what each position gives to the lyrics in one layer."""
-
-    def __init__(self, layer: _Layer, positions: int, n_tokens: int) -> None:
-        if layer.kind not in (LYRICS, PRIME):
-            raise ValueError(f"Attention kind {layer.kind} does not look at the lyrics.")
-        batch = layer.cache.shape[1]
-        self.kind = layer.kind
-        self.n_tokens = n_tokens
-        self.weights = torch.zeros(
-            (batch, layer.heads, positions, n_tokens), device=layer.cache.device
-        )
-
-    def keep(self, q: Tensor, k: Tensor, start: int) -> None:
-        """q [B, H, n, D] at `start` on k [B, H, at least N seen so far, D]."""
-        n, known = q.shape[2], k.shape[2]
-        seen = None if self.kind == LYRICS else _seen(n, known, start, q.device)
-        tokens = min(known, self.n_tokens)
-        weights = lyric_probabilities(q, k, seen)[..., :tokens]
-        self.weights[:, :, start : start + n, :tokens] = weights
-
-
-def _norm(layer: LayerNorm) -> Product:
-    if layer.weight.dtype != torch.float32:
-        return layer
-    weight, bias = layer.weight.detach(), layer.bias.detach()
-    return partial(
-        torch.layer_norm,
-        normalized_shape=layer.normalized_shape,
-        weight=weight,
-        bias=bias,
-        eps=layer.eps,
-    )
-
-
-def _softmax_mix(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None = None) -> Tensor:
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-
-
-def _seen(n: int, keys: int, start: int, device: torch.device) -> Tensor | None:
-    """bool Tensor[n, keys]: position start + i sees keys 0 to start + i. None where all is seen."""
-    if n == 1 or start >= keys:
-        return None
-    return torch.ones(n, keys, dtype=torch.bool, device=device).tril(start)
 
 
 @torch.no_grad()

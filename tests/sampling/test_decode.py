@@ -14,8 +14,9 @@ from torch import Tensor
 
 from jukebox_studio.model.config import PriorConfig
 from jukebox_studio.model.prior import Prior
-from jukebox_studio.sampling.decode import CachedStack, Decoder, sample_window
+from jukebox_studio.sampling.decode import Decoder, sample_window
 from jukebox_studio.sampling.guidance import greedy_pick
+from jukebox_studio.sampling.native_stack import NativeStack
 
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
 
@@ -70,13 +71,13 @@ def test_equal_rows_are_primed_once_and_to_the_bit(
     prior, each = random_prior(config), random_inputs(config, batch=8)
     assert each.y is not None
     fed: list[int] = []
-    feed = CachedStack.feed
+    feed = NativeStack.feed
 
-    def counted(stack: CachedStack, x: Tensor) -> Tensor:
+    def counted(stack: NativeStack, x: Tensor) -> Tensor:
         fed.append(len(x))
         return feed(stack, x)
 
-    monkeypatch.setattr(CachedStack, "feed", counted)
+    monkeypatch.setattr(NativeStack, "feed", counted)
     want = stepped(prior, each, 13, 5)
     which = torch.tensor([6, 2, 2, 6, 6])
     # The same codes under other labels, or after another code, are another row.
@@ -86,7 +87,7 @@ def test_equal_rows_are_primed_once_and_to_the_bit(
     fed.clear()
     got = stepped(prior, Inputs(codes, labels, None), 13, 5)
     assert set(fed[:3]) == {4}
-    assert set(fed[3:]) == {5}
+    assert len(fed) == 3
     same = [0, 1, 3]
     assert torch.equal(got[same], want[which[same]])
     assert not torch.equal(got[2], want[2])

@@ -1,10 +1,13 @@
 """Packed products against plain ones, and steps in int8 and float64 against the full pass."""
 
+import sys
 from dataclasses import replace
 
+import numpy as np
 import psutil
 import pytest
 import torch
+from numba import njit
 from tiny_priors import ORDER_DEPTHS, order_config, random_inputs, random_prior, upsampler_config
 from torch import Tensor
 
@@ -12,9 +15,9 @@ from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PriorConfig, TransformerConfig
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.transformer import Transformer
-from jukebox_studio.sampling import weights
-from jukebox_studio.sampling.decode import Decoder
-from jukebox_studio.sampling.weights import Precision, head_weights, stack_weights
+from jukebox_studio.sampling import vectors, weights
+from jukebox_studio.sampling.decode import Decoder, stack_logits
+from jukebox_studio.sampling.weights import Precision, stack_weights
 
 
 def logits(
@@ -59,9 +62,11 @@ def test_every_order_dtype_and_batch_follows_the_full_pass(
     torch.testing.assert_close(logits(prior, batch, "float32"), exact, atol=1e-9, rtol=1e-9)
     single = logits(prior.float(), batch, "float32")
     torch.testing.assert_close(single.double(), exact, atol=1e-4, rtol=1e-4)
-    monkeypatch.setattr(weights, "_SMALL_FLOAT32", 0)
-    single = logits(random_prior(config), batch, "float32")
-    torch.testing.assert_close(single.double(), exact, atol=1e-4, rtol=1e-4)
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "native", lambda: None)
+        eager = logits(prior, batch, "float32")
+    torch.testing.assert_close(eager.double(), exact, atol=1e-4, rtol=1e-4)
+    assert not torch.equal(eager, single)
     half = logits(prior.bfloat16(), batch, "float32")
     assert float((half - exact).norm() / exact.norm()) < 0.1
 
@@ -93,57 +98,86 @@ def test_int8_stays_close(batch: int) -> None:
     assert torch.equal(got, logits(prior, batch, "int8"))
 
 
-@pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("order", ORDER_DEPTHS)
 @torch.no_grad()
-def test_a_row_is_the_same_alone_as_among_others(
-    order: int, precision: Precision, small: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From four rows on; in int8 from one, but for a lyric encoder, which stays in float32."""
-    for limit in ("_SMALL_INT8", "_SMALL_FLOAT32"):
-        monkeypatch.setattr(weights, limit, 2**30 if small else 0)
+def test_a_row_is_the_same_alone_as_among_others(order: int, precision: Precision) -> None:
+    """But for a lyric encoder, which is torch's: from four rows on."""
     config = order_config(order)
     stack = replace(config.transformer, width=256)
     prior = fresh_prior(replace(config, transformer=stack))
     among = logits(prior, 7, precision)
     encoder = config.lyrics is not None and config.lyrics.encoder is not None
-    fewer = [] if encoder or precision == "float32" else [slice(0, 1), slice(2, 4)]
+    fewer = [] if encoder else [slice(0, 1), slice(2, 4)]
     for rows in (slice(0, 4), slice(2, 7), *fewer):
         assert torch.equal(logits(prior, 7, precision, rows=rows), among[rows])
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("order", ORDER_DEPTHS)
 @torch.no_grad()
-def test_a_row_in_int8_is_the_same_however_it_was_primed() -> None:
-    prior = fresh_prior(wide_config())
-    want = logits(prior, 3, "int8", given=9, chunk_size=1)
-    for chunk_size in (2, 9):
-        got = logits(prior, 3, "int8", given=9, chunk_size=chunk_size)
-        assert relative_error(got, want) < 0.01
+def test_a_row_is_the_same_however_it_was_primed(order: int, precision: Precision) -> None:
+    prior = fresh_prior(order_config(order))
+    want = logits(prior, 3, precision, given=19, chunk_size=1)
+    for chunk_size in (2, 7, 19):
+        assert torch.equal(logits(prior, 3, precision, given=19, chunk_size=chunk_size), want)
 
 
-@pytest.mark.parametrize(("vnni", "small"), [(True, True), (True, False), (False, False)])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("order", [8, 12])
 @torch.no_grad()
-def test_an_int8_product_is_that_of_whole_numbers(
-    vnni: bool, small: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not small:
-        monkeypatch.setattr(weights, "_SMALL_INT8", 0)
-    monkeypatch.setattr(weights, "_has_vnni", lambda: vnni)
-    most = 127 if vnni else 63
+def test_a_row_is_the_same_with_any_number_of_threads(order: int, precision: Precision) -> None:
+    prior = fresh_prior(order_config(order))
+    want = logits(prior, 5, precision)
+    for threads in (2, 3):
+        torch.set_num_threads(threads)
+        try:
+            assert torch.equal(logits(prior, 5, precision), want)
+        finally:
+            torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("lanes", [16, 8, 0])
+def test_int8_is_the_same_on_every_processor(lanes: int) -> None:
+    """The three ways to add products of 8 bits, of which the processor's own is compiled else."""
+    if lanes > vectors.dot_products():
+        pytest.skip("This processor cannot.")
+    product = vectors.whole_tile(2, 2, lanes)
+
+    @njit
+    def multiplied(x, stride, quads, w, minus, steps, bias, row_steps, y, y_stride):  # type: ignore[no-untyped-def]
+        product(x, stride, quads, w, minus, steps, bias, row_steps, y, y_stride)
+
+    generator = np.random.default_rng(0)
+    x = generator.integers(1, 256, (2, 24), dtype=np.uint8)
+    w = generator.integers(-127, 128, (24, 32), dtype=np.int8)
+    x[0], w[:, 0], w[:, 1] = 255, 127, -127
+    packed = np.ascontiguousarray(w.reshape(6, 4, 32).transpose(0, 2, 1))
+    minus = (-128 * w.astype(np.int32).sum(axis=0)).astype(np.int32)
+    ones, zeros, y = (
+        np.ones(32, np.float32),
+        np.zeros(32, np.float32),
+        np.empty((2, 32), np.float32),
+    )
+    at = [a.ctypes.data for a in (packed, minus, ones, zeros, ones, y)]
+    multiplied(x.ctypes.data, 24, 6, *at, 128)
+    assert np.array_equal(y, (x.astype(np.int64) - 128) @ w.astype(np.int64))
+
+
+@torch.no_grad()
+def test_an_int8_product_is_that_of_whole_numbers() -> None:
     generator = torch.Generator().manual_seed(0)
     prior = fresh_prior(wide_config())
-    product = head_weights(prior.prior, "int8")
     w = prior.prior.x_out.weight.double()
     x = torch.randn(5, w.shape[1], generator=generator)
     x[3] = 0.0
     x[4] *= 1e-4
     columns = w.abs().amax(dim=1, keepdim=True) / 127
-    rows = (x.double().abs().amax(dim=1, keepdim=True) / most).clamp(min=1e-30)
+    rows = (x.double().abs().amax(dim=1, keepdim=True) / 127).clamp(min=1e-30)
     whole = (x / rows).round() @ (w / columns).round().t()
-    got = product(x).double()
+    got = stack_logits(prior.prior, x, "int8").double()
     assert relative_error(got, whole * rows * columns.t()) < 1e-3
-    assert 1e-3 < relative_error(got, x.double() @ w.t()) < (0.015 if vnni else 0.03)
+    assert 1e-3 < relative_error(got, x.double() @ w.t()) < 0.015
     assert not got[3].any()
 
 
@@ -173,9 +207,9 @@ def test_weights_are_packed_once_and_again_when_they_change() -> None:
 def test_packed_weights_go_with_their_model() -> None:
     prior = random_prior(order_config(2))
     stack_weights(prior.prior.transformer, "float32")
-    there = len(weights._packed)
+    there = len(weights._packed_of)
     del prior
-    assert len(weights._packed) == there - 1
+    assert len(weights._packed_of) == there - 1
 
 
 @pytest.mark.serial
@@ -192,12 +226,15 @@ def test_packed_weights_take_no_more_memory_than_they_must(
 
 
 def test_int8_is_refused_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "_has_onednn", lambda: False)
     prior = random_prior(order_config(2))
     with pytest.raises(JukeboxError, match="choose float32"):
-        stack_weights(prior.prior.transformer, "int8")
-    # float32 goes on without it
-    want = prior(random_inputs(prior.config).codes, random_inputs(prior.config).y)
-    torch.testing.assert_close(logits(prior, 3, "float32"), want[:, 5:], atol=1e-4, rtol=1e-4)
-    with pytest.raises(JukeboxError, match="choose float32"):
-        stack_weights(prior.double().prior.transformer, "int8")
+        logits(prior.double(), 3, "int8")
+    # As where numba is missing
+    monkeypatch.setitem(sys.modules, "jukebox_studio.sampling.native", None)
+    weights.native.cache_clear()
+    with (
+        pytest.warns(UserWarning, match="Sampling is slow"),
+        pytest.raises(JukeboxError, match="choose float32"),
+    ):
+        logits(prior.float(), 3, "int8")
+    weights.native.cache_clear()
