@@ -19,7 +19,7 @@ from PyQt6.QtWidgets import (
 
 from jukebox_studio.presets import presets_folder
 from jukebox_studio.session_schema import DATABASE
-from ui.theme import GRID_PX, current_theme
+from ui.theme import GRID_PX, current_theme, dress
 
 PROJECTS_FOLDER = "Jukebox Studio Projects"
 FIRST_PROJECT = "My first song"
@@ -65,6 +65,7 @@ class Tour(QWidget):
         self.setAccessibleName(self.tr("Tour"))
         self.card = QFrame(self)
         self.card.setObjectName("card")
+        dress(self.card)
         column = QVBoxLayout(self.card)
         column.setContentsMargins(4 * GRID_PX, 3 * GRID_PX, 4 * GRID_PX, 3 * GRID_PX)
         column.setSpacing(2 * GRID_PX)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from PyQt6 import sip
-from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QEvent, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import (
     QApplication,
     QFrame,
@@ -43,14 +43,12 @@ class Message(QFrame):
         self.setObjectName("message")
         self.setProperty("kind", kind)
         self.setAccessibleName(text)
-        theme = current_theme()
-        color = {"told": theme.accent, "warning": theme.warning, "error": theme.error}[kind]
         row = QHBoxLayout(self)
         row.setContentsMargins(3 * GRID_PX, GRID_PX, GRID_PX, GRID_PX)
         row.setSpacing(2 * GRID_PX)
-        sign = QLabel()
-        sign.setPixmap(icon("info" if kind == "told" else kind, color).pixmap(QSize(16, 16)))
-        row.addWidget(sign)
+        self.sign = QLabel()
+        self._show_sign()
+        row.addWidget(self.sign)
         self.label = QLabel(text)
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -70,6 +68,17 @@ class Message(QFrame):
         close.setAccessibleName(self.tr("Close this message"))
         close.clicked.connect(self._closing)
         row.addWidget(close)
+
+    def _show_sign(self) -> None:
+        theme, kind = current_theme(), self.kind
+        color = {"told": theme.accent, "warning": theme.warning, "error": theme.error}[kind]
+        picture = icon("info" if kind == "told" else kind, color)
+        self.sign.setPixmap(picture.pixmap(QSize(16, 16)))
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.StyleChange:
+            self._show_sign()
 
     def _acted(self) -> None:
         self._act()

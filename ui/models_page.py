@@ -29,7 +29,7 @@ from PyQt6.QtWidgets import (
 from jukebox_studio.bundle import Found, Manifest, user_models_folder
 from jukebox_studio.licences import Licence
 from jukebox_studio.memory import plan, size_text
-from ui.theme import GRID_PX, icon
+from ui.theme import GRID_PX, dress, icon
 from ui.words import translate
 
 IMPORT = (sys.executable, "-c", "from jukebox_studio.cli import main; main()", "models", "import")
@@ -107,6 +107,7 @@ class ModelsPage(QDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        dress(self)
         self.setWindowTitle(self.tr("Models"))
         self.resize(820, 560)
         self._found: list[Found] = []

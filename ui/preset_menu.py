@@ -36,7 +36,7 @@ from ui.draft_presets import (
     write_preset,
 )
 from ui.panel_controls import describe, quiet_label
-from ui.theme import GRID_PX, icon
+from ui.theme import GRID_PX, dress, icon
 
 
 class SavePresetDialog(QDialog):
@@ -44,6 +44,7 @@ class SavePresetDialog(QDialog):
 
     def __init__(self, taken: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        dress(self)
         self.setWindowTitle(self.tr("Save a preset"))
         self._taken = {name.casefold() for name in taken}
         self.name = QLineEdit()

@@ -30,7 +30,7 @@ from ui.background import Background
 from ui.language import language_of_system, languages
 from ui.playback_link import USUAL_LATENCY_SECONDS, Output, PlaybackSettings
 from ui.settings_file import Settings, read_settings, write_settings
-from ui.theme import GRID_PX
+from ui.theme import GRID_PX, dress
 
 LATENCIES_MS = (10, 20, 50, 100, 200)
 BUFFERS_SAMPLES = (0, 64, 128, 256, 512, 1024, 2048)
@@ -99,6 +99,7 @@ class SettingsPage(QDialog):
         self._store = store
         self._audio_sentence = audio_sentence
         self._daw_sentence, self._midi_sentence = daw_sentence, midi_sentence
+        dress(self)
         self.setWindowTitle(self.tr("Settings"))
         self.resize(560, 440)
         column = QVBoxLayout(self)

@@ -23,7 +23,7 @@ from PyQt6.QtWidgets import (
 )
 
 from ui.panel_controls import make_clearable
-from ui.theme import GRID_PX
+from ui.theme import GRID_PX, dress
 
 _CONTEXT = "Shortcuts"
 
@@ -159,6 +159,7 @@ class KeysPage(QDialog):
 
     def __init__(self, keys: Mapping[str, str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        dress(self)
         self.setWindowTitle(self.tr("Keys"))
         self.resize(560, 640)
         self._keys = {c.id: keys.get(c.id, c.key) for c in COMMANDS}

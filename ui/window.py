@@ -18,11 +18,14 @@ from typing import Any
 from PyQt6.QtCore import QByteArray, QPoint, Qt, QTimer
 from PyQt6.QtGui import (
     QCloseEvent,
+    QColor,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
     QKeyEvent,
     QMouseEvent,
+    QPainter,
+    QPaintEvent,
 )
 from PyQt6.QtWidgets import (
     QAbstractButton,
@@ -33,6 +36,7 @@ from PyQt6.QtWidgets import (
     QLineEdit,
     QMainWindow,
     QMenu,
+    QMenuBar,
     QSplitter,
     QToolButton,
     QVBoxLayout,
@@ -69,7 +73,7 @@ from ui.request_panel import RequestPanel
 from ui.settings import SettingsPage, SettingsStore, playback_settings
 from ui.shared import SOURCE_LANE, variant_lane_id
 from ui.shortcuts import COMMANDS, KeysPage, Shortcuts
-from ui.theme import GRID_PX, THEMES, apply_theme, dress, icon
+from ui.theme import FRAME_SHEET, GRID_PX, THEMES, current_theme, dress, icon, theme_steps
 from ui.timeline import TimelineView
 from ui.timeline_grid import Snap
 from ui.transport_bar import TransportBar
@@ -142,7 +146,7 @@ class MainWindow(QMainWindow):
         self._searching.setSingleShot(True)
         self._searching.setInterval(SEARCH_MILLISECONDS)
         self._searching.timeout.connect(self._search)
-        dress(self)
+        self.setStyleSheet(FRAME_SHEET)
         # A knob passes all stars on its way to the one that is meant.
         self._rating = QTimer(self)
         self._rating.setSingleShot(True)
@@ -195,7 +199,8 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(upper)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._tool_row())
+        self.tool_row = self._tool_row()
+        column.addWidget(self.tool_row)
         column.addWidget(self.messages)
         column.addWidget(self.timeline, 1)
         self.centre = QSplitter(Qt.Orientation.Vertical)
@@ -224,7 +229,8 @@ class MainWindow(QMainWindow):
         grounded: tuple[QWidget, ...] = (self.inbox, self.history, self.queue_panel, self.transport)
         for panel in (*grounded, self.request_panel):
             panel.setAutoFillBackground(True)
-        self._build_menus()
+        bar = self._build_menus()
+        dress(bar, *grounded, self.tool_row, self.messages, self.timeline, self.request_panel)
 
     def _tool_row(self) -> QWidget:
         row = QWidget()
@@ -287,7 +293,7 @@ class MainWindow(QMainWindow):
         ):
             self.history.add_button(self._command_button(id, picture))
 
-    def _build_menus(self) -> None:
+    def _build_menus(self) -> QMenuBar:
         bar = self.menuBar()
         assert bar is not None
 
@@ -325,6 +331,7 @@ class MainWindow(QMainWindow):
         menu(self.tr("&Queue"), "generate", "pause-queue")
         menu(self.tr("V&iew"), "zoom-in", "zoom-out", "zoom-fit", "-", "spectrum", "theme")
         menu(self.tr("&Help"), "keys", "tour", "-", "diagnostics")
+        return bar
 
     def _connect(self) -> None:
         act = self.shortcuts.connect
@@ -982,6 +989,7 @@ class MainWindow(QMainWindow):
 
     def _variant_menu(self, variant_ids: list[int], place: QPoint) -> None:
         menu = QMenu(self)
+        dress(menu)
         ids = ("go-on-from", "upsample", "-", "branch", "rename", "note", "hide", "prune", "-",
                "export", "copy", "reveal", "send", "-", "spectrum")  # fmt: skip
         for id in ids:
@@ -1002,6 +1010,7 @@ class MainWindow(QMainWindow):
         else:
             self.hear(lane_id)
             menu = QMenu(self)
+            dress(menu)
             menu.addAction(self.shortcuts.actions["spectrum"])
             menu.popup(place)
 
@@ -1260,11 +1269,9 @@ class MainWindow(QMainWindow):
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         if THEMES[settings.theme].name != app.property("jukebox_theme"):
-            # Drawn in a later turn of the loop, so that others have theirs in between.
+            self._theming = theme_steps(app, THEMES[settings.theme])
             self.setUpdatesEnabled(False)
-            apply_theme(app, THEMES[settings.theme])
-            self._show_all_statuses()
-            QTimer.singleShot(0, partial(self.setUpdatesEnabled, True))
+            self._go_on_theming()
         wanted = playback_settings(settings)
         if wanted != self.player.settings:
             self.player.set_settings(wanted)
@@ -1276,6 +1283,14 @@ class MainWindow(QMainWindow):
         if settings.uses_midi != before.uses_midi:
             self.daw.set_midi(settings.uses_midi)
             self._show_daw()
+
+    def _go_on_theming(self) -> None:
+        """A part in each turn of the loop, so that others have theirs in between."""
+        if next(self._theming, self) is not self:
+            QTimer.singleShot(0, self._go_on_theming)
+            return
+        self._show_all_statuses()
+        self.setUpdatesEnabled(True)
 
     def _other_theme(self) -> None:
         self.store.change(theme="light" if self.store.settings.theme == "dark" else "dark")
@@ -1472,6 +1487,7 @@ class MainWindow(QMainWindow):
             self.inbox.tempo.setFocus()
             return
         self.tempo_menu = menu = QMenu(self)
+        dress(menu)
         own_bpm = float(clip.song.tempo.points[0].tempo_bpm)
         if tempo is not None:
             text = self.tr("The clip is at {tempo:g} BPM, as {source} says").format(
@@ -1640,6 +1656,13 @@ class MainWindow(QMainWindow):
             self._failed(str(error))
 
     # Qt ------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """What is seen between the parts."""
+        if event is not None:
+            painter = QPainter(self)
+            painter.fillRect(event.rect(), QColor(current_theme().window))
+            painter.end()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         if event is not None and event.source() is None and dropped_paths(event.mimeData()):

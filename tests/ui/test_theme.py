@@ -68,16 +68,17 @@ def test_applied_everywhere(qapp: QApplication, qtbot: QtBot) -> None:
     window = QWidget()
     dialog = QDialog(window)
     qtbot.addWidget(window)
+    dress(window)
     button = QPushButton(dialog)
+    button.ensurePolished()
     for theme in (LIGHT, DARK):
         apply_theme(qapp, theme)
         assert current_theme() is theme
         role = QPalette.ColorRole.WindowText
         assert QLabel().palette().color(role) == QColor(theme.text)
         assert window.styleSheet().count(theme.accent) > 5
-        button.ensurePolished()
         ground = button.grab().toImage().pixelColor(button.width() // 2, 5)
-        assert ground == QColor(theme.raised)  # by the sheet of the window, as every dialog
+        assert ground == QColor(theme.raised)  # by the sheet of what it is in
 
 
 def test_a_sheet_is_the_windows_and_not_the_applications(qapp: QApplication) -> None:
@@ -175,3 +176,18 @@ def test_what_opens_and_what_is_on_shows_it(qapp: QApplication, theme: Theme) ->
         }
         assert QColor(ground).name() in colors
         assert max(contrast(color, ground) for color in colors) >= 3.0
+
+
+def test_a_theme_is_changed_in_steps(qapp: QApplication, qtbot: QtBot) -> None:
+    apply_theme(qapp, DARK)
+    parts = [QWidget(), QWidget()]
+    for part in parts:
+        qtbot.addWidget(part)
+    dress(*parts)
+    steps = module.theme_steps(qapp, LIGHT)
+    changed = set()
+    for _ in steps:
+        now = [LIGHT.accent in part.styleSheet() for part in parts]
+        changed.add(sum(now))
+    assert changed >= {0, 1}  # one after the other
+    assert all(LIGHT.accent in part.styleSheet() for part in parts)
