@@ -39,6 +39,8 @@ TICK_MS = 5
 STALL_MS = 16.0
 ALLOWED_MS = 50.0
 WORST = 12
+THREADS_TICKS = 200
+"""After which it is seen which threads there are by now."""
 WORDS = "down by the river we were waiting\nfor the morning light to find us there\n"
 
 
@@ -101,6 +103,8 @@ class Stall:
     """Ready to run, without a processor."""
     beside: float
     """Computed by other threads of ours meanwhile."""
+    beside_unserved: float
+    """Other threads of ours were ready, without a processor; one may hold what is waited for."""
     stacks: str
 
     @property
@@ -123,34 +127,53 @@ class Watch:
         # the thread that gets the signal tells of itself: to walk what others are at, while they
         # go on, ends in a crash sooner or later.
         faulthandler.register(signal.SIGALRM, file=self._stacks, all_threads=False)
-        self._schedstat = os.open(f"/proc/self/task/{os.getpid()}/schedstat", os.O_RDONLY)
+        self._schedstats: list[int] = []
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._tick)
-        self._before = self._now()
+        self._find_threads()
         self._timer.start()
 
-    def _now(self) -> tuple[float, float, float, float]:
-        """Milliseconds by the clock, of computing, of waiting for a processor, and of all threads'
-        computing.
+    def _now(self) -> tuple[float, ...]:
+        """Milliseconds by the clock, of computing, of waiting for a processor, of all threads'
+        computing, and of the others' waiting for a processor.
         """
-        waited_ns = int(os.pread(self._schedstat, 100, 0).split()[1])
-        own = time.thread_time()
-        return 1e3 * time.perf_counter(), 1e3 * own, 1e-6 * waited_ns, 1e3 * time.process_time()
+        waited_ms = [1e-6 * int(os.pread(at, 100, 0).split()[1]) for at in self._schedstats]
+        own_ms = 1e3 * time.thread_time()
+        clock_ms, all_ms = 1e3 * time.perf_counter(), 1e3 * time.process_time()
+        return clock_ms, own_ms, waited_ms[0], all_ms, sum(waited_ms[1:])
+
+    def _find_threads(self) -> None:
+        """The main thread comes first."""
+        for file in self._schedstats:
+            os.close(file)
+        self._schedstats = []
+        for task in sorted(os.listdir("/proc/self/task"), key=int):
+            with contextlib.suppress(OSError):  # it has ended
+                self._schedstats.append(os.open(f"/proc/self/task/{task}/schedstat", os.O_RDONLY))
+        self._before = self._now()
 
     def _tick(self) -> None:
-        now = self._now()
-        passed, computed, waited, all_ = (b - a for a, b in zip(self._before, now, strict=True))
+        try:
+            now = self._now()
+        except OSError:  # a thread has ended
+            self._find_threads()
+            return
+        passed, computed, waited, all_, others = (
+            b - a for a, b in zip(self._before, now, strict=True)
+        )
         self._before = now
         self.ticks += 1
         late = passed - TICK_MS
         if late > STALL_MS:
             told = os.pread(self._stacks, 2**20, 0).decode()
             beside = max(0.0, all_ - computed)
-            stall = Stall(self.action, late, computed, min(waited, late), beside, told)
-            self.stalls.append(stall)
+            unserved = min(waited, late)
+            self.stalls.append(Stall(self.action, late, computed, unserved, beside, others, told))
             self._before = self._now()
+        if self.ticks % THREADS_TICKS == 0:
+            self._find_threads()
         if os.fstat(self._stacks).st_size:
             os.ftruncate(self._stacks, 0)
         signal.setitimer(signal.ITIMER_REAL, 0.001 * (TICK_MS + STALL_MS), 0.010)
@@ -178,7 +201,7 @@ class Watch:
             print(
                 f"\n{stall.action}: {stall.late:.1f} ms late; computed {stall.computed:.1f}, "
                 f"without a processor {stall.unserved:.1f}, other threads computed "
-                f"{stall.beside:.1f}"
+                f"{stall.beside:.1f} and had none for {stall.beside_unserved:.1f}"
             )
             for who, frames in stacks_of(stall.stacks):
                 print(f"  {who}: {frames}")

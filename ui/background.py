@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import threading
 import weakref
@@ -108,6 +109,13 @@ class Background(QObject):
             failed(self.tr("Something went wrong that should not: {fault}.").format(fault=fault))
 
 
+def begin_thread(work: Callable[..., object], *arguments: object) -> None:
+    """Without waiting until it runs, as `threading.Thread` does: that may take long on a machine
+    with much to do, and the window would stand still. Nobody can wait for its end either.
+    """
+    _thread.start_new_thread(work, arguments)
+
+
 class _Crew:
     """Threads that nobody has to wait for: a drive that answers no more must not keep a program
     from ending. QThreadPool waits for its threads when it is deleted, and so do Python's pools.
@@ -127,7 +135,7 @@ class _Crew:
             self._waiting.append(task)
             if self._threads < min(self._most, self._busy + len(self._waiting)):
                 self._threads += 1
-                threading.Thread(target=self._work, name="background", daemon=True).start()
+                begin_thread(self._work)
             self._changed.notify_all()
 
     def wait(self, seconds: float) -> None:

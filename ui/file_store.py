@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from PyQt6.QtCore import QCoreApplication, QObject, pyqtSignal
 
 from jukebox_studio.errors import JukeboxError
+from ui.background import begin_thread
 from ui.words import translate
 
 # Two: a file on a drive that answers no more must not hold up the others.
@@ -120,8 +121,7 @@ class FileStore(QObject, Generic[T]):
         self._wanted.put(path)
         if self._threads < _THREADS:
             self._threads += 1
-            arguments = (weakref.ref(self), self._read, self._closed, self._wanted)
-            threading.Thread(target=_read_wanted, args=arguments, daemon=True).start()
+            begin_thread(_read_wanted, weakref.ref(self), self._read, self._closed, self._wanted)
 
     def _take(self, path: Path, found: T | JukeboxError | None) -> None:
         if self._closed.is_set():

@@ -140,14 +140,10 @@ def test_what_waits_for_a_result_is_let_go_on_the_windows_thread(qtbot: QtBot) -
 
     def begin() -> None:
         held = Held()
-        background.start(lambda: None, lambda _, held=held: None)  # type: ignore[misc]
+        background.start(lambda: sys.setprofile(linger), lambda _, held=held: None)  # type: ignore[misc]
 
-    threading.setprofile(linger)
-    try:
-        background = Background()
-        begin()
-        qtbot.waitUntil(lambda: bool(let_go), timeout=WAIT_MS)
-    finally:
-        threading.setprofile(None)
+    background = Background()
+    begin()
+    qtbot.waitUntil(lambda: bool(let_go), timeout=WAIT_MS)
     assert let_go == [threading.get_ident()]
     background.close()

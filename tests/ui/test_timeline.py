@@ -32,7 +32,7 @@ from jukebox_studio.tempo import MeterMap, SongTime, TempoMap
 from ui import timeline_items as items
 from ui.peaks import Peaks, PeakStore
 from ui.shared import SOURCE_LANE, Lane, variant_lane_id
-from ui.theme import DARK, LIGHT, apply_theme
+from ui.theme import DARK, LIGHT, apply_theme, dress
 from ui.timeline import HIGHEST_PX_PER_SECOND, TimelineView
 from ui.timeline_grid import Snap
 from ui.timeline_morph import Morph, MorphPoint
@@ -72,6 +72,7 @@ def view(qtbot: QtBot, qapp: QApplication, lanes: list[Lane]) -> Iterator[Timeli
     apply_theme(qapp, DARK)
     store = PeakStore()
     made = TimelineView(store)
+    dress(made)
     qtbot.addWidget(made)
     made.resize(1000, 600)
     made.set_song(SongTime.steady(120))  # a bar is 2 s
