@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from fractions import Fraction
 from math import gcd
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +29,7 @@ TAIL_CUTS = 3
 """At how many places of a clip it is measured how far a false future reaches."""
 
 Samples = NDArray[np.float32]
+Measured = TypeVar("Measured")
 
 
 class Canvas:
@@ -60,6 +63,7 @@ class Canvas:
         self._codes: dict[int, Tensor] = {}
         self._mono: Samples | None = None
         self._read = dict[tuple[int, int], Samples]()
+        self._measured = dict[Hashable, Any]()
         self.pieces: Pieces = {}
         """What was decoded, so that the clip's end is decoded once for all variants."""
 
@@ -102,6 +106,13 @@ class Canvas:
         if key not in self._read:
             self._read[key] = read_clip(self.clip, *key, self.clip.timeline_rate_hz)
         return self._read[key]
+
+    def once(self, what: Hashable, measured: Callable[[], Measured]) -> Measured:
+        """What is the same for all variants, so that it is found once."""
+        if what not in self._measured:
+            self._measured[what] = measured()
+        found: Measured = self._measured[what]
+        return found
 
     # How the clip becomes codes ------------------------------------------------------------------
 
@@ -154,7 +165,8 @@ class Canvas:
             return {}
         vqvae = self.models.vqvae()
         return {
-            level: differing_tail(vqvae, self.mono(), level) for level in range(vqvae.config.levels)
+            level: differing_tail(vqvae, self.mono(), level, self.codes(level)[0])
+            for level in range(vqvae.config.levels)
         }
 
 
@@ -200,25 +212,25 @@ def read_clip(clip: Clip, start: int, end: int, rate_hz: int) -> Samples:
 
 
 @torch.no_grad()
-def differing_tail(vqvae: VQVAE, mono: Samples, level: int) -> int:
-    """How far before a cut the codes of a level differ from those with the true future after it."""
+def differing_tail(vqvae: VQVAE, mono: Samples, level: int, codes: Tensor) -> int:
+    """How far before a cut the codes of a level differ from those with the true future after it.
+
+    codes: int64 Tensor[T] of mono [samples].
+    """
     hop = vqvae.config.hop_samples(level)
     reach = -(-vqvae.config.encoder_receptive_samples(level) // (2 * hop))
     longest = 0
-    codes = len(mono) // hop
     for i in range(TAIL_CUTS):
         # Each cut leaves its whole reach of true music after it.
-        cut = codes - reach * (i + 1)
-        first = cut - 3 * reach
+        cut = len(mono) // hop - reach * (i + 1)
+        first = cut - 2 * reach
         if first < 0:
             break
-        heard = torch.from_numpy(mono[first * hop : (cut + reach) * hop])[None, :, None]
-        true = vqvae.encode_chunked(heard, level)[0, : cut - first]
         known = mono[first * hop : cut * hop]
         padded = torch.from_numpy(np.pad(known, (0, reach * hop), mode="reflect"))
         false = vqvae.encode_chunked(padded[None, :, None], level)[0, : cut - first]
         # What lies before a reach of the start knows a false past; the end is what is asked for.
-        differ = (true != false)[2 * reach :].nonzero()
+        differ = (codes[first:cut] != false)[reach:].nonzero()
         if len(differ):
             longest = max(longest, reach - int(differ[0]))
     return longest

@@ -61,7 +61,7 @@ from jukebox_studio.told import Told
 TAIL_KEEP = 0.75
 """How hard the codes that are made again before a joint are held to those of the clip."""
 PREVIEW_SECONDS = 2.0
-"""Of new music between one preview and the next."""
+"""Of new music between one preview and the next, at least."""
 SIDE_STREAM = 2**16
 """Added to a variant's number for the randomness of its second bottom level."""
 AGREEMENT_SECONDS = 10
@@ -685,7 +685,11 @@ def _of_all(
 
 
 class _Previews:
-    """Decodes what there is of each variant, every two seconds of music."""
+    """Decodes what there is of each variant, for those who listen meanwhile.
+
+    At first after two seconds of music, and then when there is twice as much as was heard before,
+    or when that could have been listened to: more often nobody could tell.
+    """
 
     def __init__(self, render: _Render, level: int, grows: bool) -> None:
         self._render, self._level, self._grows = render, level, grows
@@ -694,17 +698,24 @@ class _Previews:
         hop = render.models.bundle.manifest.vqvae.hop_samples(level)
         self._step_codes = max(1, math.floor(PREVIEW_SECONDS * render.canvas.rate_hz / hop))
         self._first = math.ceil(render.canvas.plan.result_at / hop) + self._step_codes
-        self._next = dict[int, int]()
-        """How many codes the rows from a row on have when they are heard again."""
+        self._seconds_per_code = hop / render.canvas.rate_hz
+        self._told = dict[int, tuple[int, float]]()
+        """When the rows from a row on were last heard: codes there, and the time."""
 
     def told(self, before: Tensor, window: Window, rows: slice, codes: Tensor) -> Iterator[Preview]:
         """`codes` of the window so far are there for `rows`."""
         if not self._grows:
             return
-        there = window.start + codes.shape[1]
-        if there < self._next.get(rows.start, self._first):
+        there, now = window.start + codes.shape[1], time.monotonic()
+        if there < self._first:
             return
-        self._next[rows.start] = there + self._step_codes
+        if told := self._told.get(rows.start):
+            codes_then, then = told
+            new, heard = there - codes_then, codes_then - self._first + self._step_codes
+            is_through = now - then >= heard * self._seconds_per_code
+            if new < self._step_codes or not (new >= heard or is_through):
+                return
+        self._told[rows.start] = there, now
         for row in range(rows.start, min(rows.stop, len(self._variants))):
             song = torch.cat([before[row, : window.start], codes[row - rows.start]])
             yield from self._grown(row, song)

@@ -31,6 +31,10 @@ from jukebox_studio.tempo import nearest
 
 TAIL_SECONDS = 10.0
 """How much of the clip beside a joint is decoded again, to fit loudness and joint to it."""
+JOINT_SECONDS = 0.25
+"""How much of it is decoded for each variant of a continuation: what the joint itself takes."""
+RESAMPLER_SECONDS = 0.05
+"""More is decoded on either side, since a resampler looks around itself (by less than 0.02 s)."""
 PREVIEW_TAIL_SECONDS = 3.0
 """The same for a preview, which should come soon."""
 _MOST_STARTS = 640
@@ -90,14 +94,16 @@ class _Voice:
     def heard(self, at: Fraction, before: int, after: int, clip_tail: Samples) -> Samples:
         """[before + after] or [.., 2] samples around the sample `at` of the canvas.
 
-        Stereo where there is a second render; clip_tail [before, C] is what goes before.
+        Stereo where there is a second render; clip_tail [at least before, C] is what goes before.
         """
         mid = self.decoded(self.codes, at, before, after)
         width = self.canvas.request.width
         if self.side is None or not width:
             return mid
         second = self.decoded(self.side, at, before, after)
-        return stereo.widened(clip_tail, mid, second, self.rate_hz, width=width)
+        return stereo.widened(
+            clip_tail, mid, second, self.rate_hz, width=width, joint_samples=before
+        )
 
     def heard_as_wide_as(self, own: Samples, at: Fraction, after: int) -> Samples:
         """[after] or [after, 2] samples from `at` on, as wide as the sound own [T, C] is."""
@@ -113,7 +119,7 @@ class _Voice:
     def decoded(self, codes: Tensor, at: Fraction, before: int, after: int) -> Samples:
         model_rate, rate = self.canvas.rate_hz, self.rate_hz
         vqvae = self.canvas.models.vqvae()
-        margin = nearest(Fraction(model_rate, 2))  # for the resampler's own reach
+        margin = round(RESAMPLER_SECONDS * model_rate)
         wanted = math.floor(at - Fraction(before * model_rate, rate)) - margin
         first = _shared_start(at, max(0, wanted), model_rate, rate)
         last = math.ceil(at + Fraction(after * model_rate, rate)) + margin
@@ -178,11 +184,32 @@ def _continued(
     clip_end = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
     tail = voice.known_before(at, min(clip_end, round(tail_seconds * rate)))
     own = canvas.audio(clip_end - tail, clip_end)
-    heard = voice.heard(at, tail, length, own)
     if gain_db is None:
-        gain_db = seam.matching_gain_db(own, heard[:tail], rate)
-    made = seam.continue_from(own, heard * _factor(gain_db), rate, treble_to_hz=voice.nyquist_hz)
+        # Of the clip's own codes: the same for all variants.
+        def measured() -> float:
+            known = _Voice(canvas, canvas.codes(voice.level)[0], None, voice.level)
+            return seam.matching_gain_db(own, known.decoded(known.codes, at, tail, 0), rate)
+
+        gain_db = canvas.once(("gain", voice.level, tail), measured)
+    before = min(tail, round(JOINT_SECONDS * rate))
+    heard = voice.heard(at, before, length, own)
+    made = seam.continue_from(
+        own,
+        heard * _factor(gain_db),
+        rate,
+        treble_to_hz=voice.nyquist_hz,
+        heard_samples=before,
+        own=_own_sound(canvas, clip_end - tail, clip_end),
+    )
     return Sound(_exactly(made, length), gain_db)
+
+
+def _own_sound(canvas: Canvas, start: int, end: int) -> seam.OwnSound:
+    def measured() -> seam.OwnSound:
+        own = canvas.audio(start, end)
+        return seam.own_sound(own, canvas.clip.timeline_rate_hz, canvas.rate_hz / 2)
+
+    return canvas.once(("own", start, end), measured)
 
 
 def _restyled(canvas: Canvas, voice: _Voice, length: int, gain_db: float | None) -> Sound:
@@ -267,8 +294,9 @@ def joints_of(canvas: Canvas, samples: Samples) -> list[seam.JointReport]:
     most = round(TAIL_SECONDS * rate)
     if isinstance(canvas.request.operation, Continue):
         end = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
-        own = canvas.audio(max(0, end - most), end)
-        return [seam.joint_report(own, samples, rate, treble_to_hz=top)]
+        start = max(0, end - most)
+        own, measured = canvas.audio(start, end), _own_sound(canvas, start, end)
+        return [seam.joint_report(own, samples, rate, treble_to_hz=top, own=measured)]
     found = []
     for start, end in spans_at_rate(canvas.request, rate, len(samples)):
         span, own_span = samples[start:end], canvas.audio(start, end)

@@ -69,12 +69,20 @@ def matching_gain_db(target: Samples, decoded: Samples, rate_hz: int) -> float:
 
 
 def continue_from(
-    clip_tail: Samples, decoded: Samples, rate_hz: int, *, treble_to_hz: float | None = None
+    clip_tail: Samples,
+    decoded: Samples,
+    rate_hz: int,
+    *,
+    treble_to_hz: float | None = None,
+    heard_samples: int | None = None,
+    own: OwnSound | None = None,
 ) -> Samples:
     """The new part of `decoded`, joined to the clip without a step.
 
-    clip_tail [J, C]: the clip's last samples; decoded [J + T] or [J + T, C]: the same moment as the
-    model heard it, and what it made after it. Returns [T, C]. `treble_to_hz` as in `joint_report`.
+    clip_tail [J, C]: the clip's last samples; decoded [H + T] or [H + T, C]: the last of them as
+    the model heard them, and what it made after them. H is `heard_samples`, J by default; more than
+    the fade takes and the treble is filtered with makes no difference. Returns [T, C].
+    `treble_to_hz`, `own` as in `joint_report`.
 
     Where the first 3 s are more than 1 LU louder or softer than the clip, their level is led to
     where that ends, by at most 6 dB, and let go over as long again. Treble that begins outside of
@@ -84,10 +92,10 @@ def continue_from(
     rounded off where it would step further than the clip itself ever does. What stands after that
     is the model's alone.
     """
-    joint, channels = clip_tail.shape
-    decoded = _over_channels(decoded, channels)
+    decoded = _over_channels(decoded, clip_tail.shape[1])
+    joint = len(clip_tail) if heard_samples is None else heard_samples
     heard, new = decoded[:joint], decoded[joint:]
-    return _joined(clip_tail, heard, new, rate_hz, treble_to_hz, len(new))
+    return _joined(clip_tail, heard, new, rate_hz, treble_to_hz, len(new), own=own)
 
 
 def replace_span(
@@ -165,16 +173,19 @@ def _joined(
     treble_to_hz: float | None,
     reach_samples: int,
     instead_of: Samples | None = None,
+    own: OwnSound | None = None,
 ) -> Samples:
     """`new` [T, C] joined to the clip's tail; changes no more than its first `reach_samples`.
 
-    heard [J, C]: the tail as the model has it.
+    heard [at most J, C]: the tail as the model has it.
     """
     if not len(clip_tail) or not reach_samples:
         return new
+    own = own or own_sound(clip_tail, rate_hz, treble_to_hz)
     new = _led_level(clip_tail, new, rate_hz, reach_samples, instead_of)
-    joined = _fitted(clip_tail, heard, new, rate_hz, reach_samples)
-    lack_db = _treble_lack_db(joint_report(clip_tail, joined, rate_hz, treble_to_hz=treble_to_hz))
+    joined = _fitted(clip_tail, heard, new, rate_hz, reach_samples, own.steps)
+    report = joint_report(clip_tail, joined, rate_hz, treble_to_hz=treble_to_hz, own=own)
+    lack_db = _treble_lack_db(report)
     if not lack_db:
         return joined
     gain = 10 ** (float(np.clip(lack_db, -MOST_TREBLE_GAIN_DB, MOST_TREBLE_GAIN_DB)) / 20)
@@ -187,7 +198,8 @@ def _joined(
         reach_samples, round(TREBLE_SECONDS * rate_hz), round(_TREBLE_FADE_SECONDS * rate_hz)
     )
     led = (both + (gain - 1) * curve[:, None] * treble).astype(np.float32)
-    return _fitted(clip_tail, led[: len(heard)], led[len(heard) :], rate_hz, reach_samples)
+    heard, new = led[: len(heard)], led[len(heard) :]
+    return _fitted(clip_tail, heard, new, rate_hz, reach_samples, own.steps)
 
 
 def _treble_lack_db(report: JointReport) -> float:
@@ -270,19 +282,24 @@ def _held_and_let_go(length_samples: int, hold_samples: int, go_samples: int) ->
 
 
 def _fitted(
-    clip_tail: Samples, heard: Samples, new: Samples, rate_hz: int, reach_samples: int
+    clip_tail: Samples,
+    heard: Samples,
+    new: Samples,
+    rate_hz: int,
+    reach_samples: int,
+    own_steps: _Floats,
 ) -> Samples:
     """`new` [T, C] with its first samples fitted to the clip's last; changes no others.
 
-    heard [J, C]: the clip's tail as the model has it.
+    heard [at most J, C]: the clip's tail as the model has it. own_steps [C]: of the clip.
     """
     new = new.copy()
-    length = min(len(clip_tail), reach_samples, max(1, round(FADE_SECONDS * rate_hz)))
+    length = min(len(heard), reach_samples, max(1, round(FADE_SECONDS * rate_hz)))
     error = clip_tail[-length:] - heard[-length:]
     new[:length] += error[::-1] * _fade(length)[:, None]
     step = new[0] - clip_tail[-1]
     # A breath less than the percentile: the sum below is rounded to float32.
-    most = 0.999 * _own_steps(clip_tail)
+    most = 0.999 * own_steps
     length = min(reach_samples, max(1, round(_STEP_FADE_SECONDS * rate_hz)))
     new[:length] += (np.clip(step, -most, most) - step) * _fade(length)[:, None]
     return new
@@ -295,6 +312,38 @@ def _fade(length: int) -> _Floats:
 
 
 # Measuring ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OwnSound:
+    """What the clip before a joint is like: the same for all that is joined to it."""
+
+    steps: _Floats
+    """[C]: the 99.9th percentile of the steps of each channel."""
+    treble_db: tuple[float, float] | None
+    """The lowest and the highest treble of blocks of 0.2 s; None where there are too few."""
+
+
+def own_sound(
+    clip_tail: Samples,
+    rate_hz: int,
+    treble_to_hz: float | None = None,
+    block_samples: int | None = None,
+) -> OwnSound:
+    """Measure a clip's tail [J, C], as `joint_report` does.
+
+    block_samples: of the treble, where what follows has less than 0.2 s.
+    """
+    top_hz = min(rate_hz / 2, treble_to_hz or math.inf)
+    full = round(TREBLE_SECONDS * rate_hz)
+    length = full if block_samples is None else min(full, block_samples)
+    hop = max(1, round(TREBLE_SECONDS / 4 * rate_hz))
+    starts = range(len(clip_tail) - length, -1, -hop)
+    treble = None
+    if top_hz > TREBLE_FROM_HZ and len(starts) >= _FEWEST_TREBLE_BLOCKS and length > 64:
+        levels = [_treble_db(clip_tail[s : s + length], rate_hz, top_hz) for s in starts]
+        treble = (min(levels), max(levels))
+    return OwnSound(_own_steps(clip_tail), treble)
 
 
 @dataclass(frozen=True)
@@ -343,10 +392,12 @@ def joint_report(
     *,
     treble_to_hz: float | None = None,
     instead_of: Samples | None = None,
+    own: OwnSound | None = None,
 ) -> JointReport:
     """Measure the joint between clip_tail [J, C] and new [T, C], J and T above 0.
 
-    instead_of [T, C]: what the clip had there, where a span of it was remade.
+    instead_of [T, C]: what the clip had there, where a span of it was remade. own: of `own_sound`,
+    where the tail has been measured already.
 
     A few seconds of tail are needed to know what the clip is like; ten are better. For the other
     end of a span give both reversed in time.
@@ -356,17 +407,14 @@ def joint_report(
     Treble is the power from 4 kHz to `treble_to_hz` (the model's Nyquist frequency, or all there
     is) in blocks of 0.2 s, all channels together; the clip's own are taken every 0.05 s.
     """
-    step, own = np.abs(new[0] - clip_tail[-1]), _own_steps(clip_tail)
-    worst = int(np.argmax(step - own))
-    top_hz = min(rate_hz / 2, treble_to_hz or math.inf)
-    length = min(round(TREBLE_SECONDS * rate_hz), len(new))
-    hop = max(1, round(TREBLE_SECONDS / 4 * rate_hz))
-    starts = range(len(clip_tail) - length, -1, -hop)
-    treble, own_treble = None, None
-    if top_hz > TREBLE_FROM_HZ and len(starts) >= _FEWEST_TREBLE_BLOCKS and length > 64:
-        treble = _treble_db(new[:length], rate_hz, top_hz)
-        levels = [_treble_db(clip_tail[s : s + length], rate_hz, top_hz) for s in starts]
-        own_treble = (min(levels), max(levels))
+    if own is None or len(new) < round(TREBLE_SECONDS * rate_hz):
+        own = own_sound(clip_tail, rate_hz, treble_to_hz, len(new))
+    step = np.abs(new[0] - clip_tail[-1])
+    worst = int(np.argmax(step - own.steps))
+    treble = None
+    if own.treble_db is not None:
+        block = new[: round(TREBLE_SECONDS * rate_hz)]
+        treble = _treble_db(block, rate_hz, min(rate_hz / 2, treble_to_hz or math.inf))
     if instead_of is None:
         change = _loudness_change_lu(clip_tail, new, rate_hz)
     else:
@@ -374,7 +422,8 @@ def joint_report(
         change = _loudness_change_lu(clip_tail, new[:half], rate_hz)
         before = _loudness_change_lu(clip_tail, instead_of[:half], rate_hz)
         change = None if change is None or before is None else change - before
-    return JointReport(float(step[worst]), float(own[worst]), change, treble, own_treble)
+    steps = float(step[worst]), float(own.steps[worst])
+    return JointReport(*steps, change, treble, own.treble_db)
 
 
 def shift_samples(expected: Samples, found: Samples, most_samples: int) -> int:

@@ -9,7 +9,7 @@ A. D. Blumlein, British patent 394,325). How wide S is in each band is taken fro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from scipy import fft
 
 Samples = NDArray[np.float32]
 _Floats = NDArray[np.float64]
-_Response = Callable[[_Floats], _Floats]
+_Spectrum = NDArray[np.complex64]
 
 # Below this a difference between the channels is not heard as width, and it costs headroom.
 SIDE_FROM_HZ = 120.0
@@ -38,17 +38,25 @@ _ROUNDS = 4
 
 
 def widened(
-    clip_tail: Samples, mid: Samples, second: Samples, rate_hz: int, *, width: float = 1.0
+    clip_tail: Samples,
+    mid: Samples,
+    second: Samples,
+    rate_hz: int,
+    *,
+    width: float = 1.0,
+    joint_samples: int | None = None,
 ) -> Samples:
-    """The model's sound over the clip's channels, as wide as the clip in each band; [J + T, C].
+    """The model's sound over the clip's channels, as wide as the clip in each band; [H + T, C].
 
-    clip_tail [J, C]: what the result is joined to; mid [J + T]: the model's version of it, and what
-    it made after it; second [J + T]: the same with its lower levels drawn again. Both renders are
-    alike up to the joint, so width is matched over the 3 s after it: between the clip's end and
-    there. `width` scales the side: 0 is mono, 1 as wide as the clip. All channels are the middle
-    where the clip is mono, or has other than two.
+    clip_tail [J, C]: what the result is joined to; mid [H + T]: the model's version of its last
+    `joint_samples` (J by default), and what it made after it; second [H + T]: the same with its
+    lower levels drawn again. Both renders are alike up to the joint, so width is matched over the
+    3 s after it: between the clip's end and there. `width` scales the side: 0 is mono, 1 as wide as
+    the clip. All channels are the middle where the clip is mono, or has other than two.
     """
     joint, channels = clip_tail.shape
+    if joint_samples is not None:
+        joint = joint_samples
     if channels != 2 or not width or joint == len(mid):
         return np.repeat(mid[:, None], channels, axis=1)
     seconds = round(MEASURED_SECONDS * rate_hz)
@@ -70,7 +78,13 @@ def raw_side(mid: Samples, second: Samples, rate_hz: int) -> Samples:
 
     Zero phase, so that it stays where it is in time.
     """
-    return _filtered(second - mid, rate_hz, lambda hz: _rising(hz, SIDE_FROM_HZ))
+    length = _padded_length(len(mid), rate_hz)
+    spectrum = _spectrum(second - mid, rate_hz)
+    first, rising = _rising(length, rate_hz, SIDE_FROM_HZ)
+    spectrum[:first] = 0
+    spectrum[first : first + len(rising)] *= rising
+    side: Samples = fft.irfft(spectrum, length)[: len(mid)]
+    return side
 
 
 def side_to_mid_db(
@@ -107,15 +121,17 @@ def shaped_side(
     wanted = np.minimum(wanted_db, 0.0)
     gains_db = np.zeros(len(edges_hz) + 1)
     shaped = side
-    mid_powers = [_band_powers(mid[part], rate_hz, edges_hz) for part in (at, slice(None))]
+    # Over the samples `at`, and over all.
+    windows = [(part, _window(len(mid[part]))) for part in (at, slice(None))]
+    mid_powers = [_band_powers(mid[part], rate_hz, edges_hz, over) for part, over in windows]
 
     def ratios_db() -> list[_Floats]:
-        """Over the samples `at`, and over all."""
         return [
-            _ratios_db(_band_powers(shaped[part], rate_hz, edges_hz), mid_power)
-            for part, mid_power in zip((at, slice(None)), mid_powers, strict=True)
+            _ratios_db(_band_powers(shaped[part], rate_hz, edges_hz, over), mid_power)
+            for (part, over), mid_power in zip(windows, mid_powers, strict=True)
         ]
 
+    spectrum = _spectrum(side, rate_hz)
     for _ in range(_ROUNDS):
         found, overall = ratios_db()
         # -inf - -inf, an empty band that is to be empty, is a NaN that stands for no change.
@@ -124,7 +140,7 @@ def shaped_side(
         change = np.where(np.isneginf(found) & ~np.isneginf(wanted), 0.0, change)
         change = np.nan_to_num(change, nan=0.0, neginf=_TAKEN_OUT_DB)
         gains_db = np.minimum(gains_db + change, _MOST_BAND_GAIN_DB)
-        shaped = _equalised(side, gains_db, rate_hz, edges_hz)
+        shaped = _equalised(spectrum, len(side), gains_db, rate_hz, edges_hz)
     # What the rounds left over.
     excess = max(float(np.max(ratios, initial=0.0)) for ratios in ratios_db())
     return shaped if excess <= 0 else (shaped * 10 ** (-excess / 20)).astype(np.float32)
@@ -140,13 +156,20 @@ def _ratios_db(side_power: _Floats, mid_power: _Floats) -> _Floats:
     return ratios
 
 
-def _band_powers(samples: NDArray[np.floating], rate_hz: int, edges_hz: Sequence[float]) -> _Floats:
+def _band_powers(
+    samples: NDArray[np.floating],
+    rate_hz: int,
+    edges_hz: Sequence[float],
+    window: Samples | None = None,
+) -> _Floats:
+    """[len(edges) + 1]; window [T]: of `_window`, where it is there already."""
     if not len(samples):
         return np.zeros(len(edges_hz) + 1)
-    window = np.hanning(len(samples) + 2)[1:-1]  # else a loud bass leaks into every band
     # Of whatever length was asked for a transform could take ten times as long.
     length = fft.next_fast_len(len(samples), real=True)
-    power = np.abs(fft.rfft(samples * window, length)) ** 2
+    # Without a window a loud bass leaks into every band.
+    windowed = samples.astype(np.float32) * (_window(len(samples)) if window is None else window)
+    power = np.abs(fft.rfft(windowed, length)).astype(np.float64) ** 2
     # The first bin at or above each edge.
     first = [math.ceil(edge * length / rate_hz) for edge in edges_hz if edge <= rate_hz / 2]
     parts = np.split(power, np.minimum(first, len(power)))
@@ -154,35 +177,56 @@ def _band_powers(samples: NDArray[np.floating], rate_hz: int, edges_hz: Sequence
     return np.array(powers + [0.0] * (len(edges_hz) + 1 - len(powers)))
 
 
+def _window(length: int) -> Samples:
+    """Hann's, without the zeros at its ends."""
+    window: Samples = np.hanning(length + 2)[1:-1].astype(np.float32)
+    return window
+
+
 def _equalised(
-    samples: Samples, gains_db: _Floats, rate_hz: int, edges_hz: Sequence[float]
+    spectrum: _Spectrum,
+    length_samples: int,
+    gains_db: _Floats,
+    rate_hz: int,
+    edges_hz: Sequence[float],
 ) -> Samples:
-    gains = 10 ** (gains_db / 20)
-
-    def response(hz: _Floats) -> _Floats:
-        # Each edge takes over from what lies below it, so that equal gains add up to themselves.
-        curve = np.full(len(hz), gains[0])
-        for edge, below, above in zip(edges_hz, gains[:-1], gains[1:], strict=True):
-            curve += (above - below) * _rising(hz, edge)
-        return curve
-
-    return _filtered(samples, rate_hz, response)
-
-
-def _rising(hz: _Floats, edge_hz: float) -> _Floats:
-    """From 0 to 1 around an edge, in half a cosine over the logarithm of frequency."""
-    reach = math.log2(1 + _CROSSOVER)
-    octaves = np.log2(np.maximum(hz, 1e-3) / edge_hz)
-    rising: _Floats = 0.5 * (1 + np.sin(0.5 * np.pi * np.clip(octaves / reach, -1, 1)))
-    return rising
+    """The sound of a `_spectrum` with a gain for each band."""
+    gains = (10 ** (gains_db / 20)).astype(np.float32)
+    length = _padded_length(length_samples, rate_hz)
+    # Each edge takes over from what lies below it, so that equal gains add up to themselves.
+    curve = np.full(len(spectrum), gains[0])
+    for edge, below, above in zip(edges_hz, gains[:-1], gains[1:], strict=True):
+        first, rising = _rising(length, rate_hz, edge)
+        curve[first : first + len(rising)] += (above - below) * rising
+        curve[first + len(rising) :] += above - below
+    equalised: Samples = fft.irfft(spectrum * curve, length)[:length_samples]
+    return equalised
 
 
-def _filtered(samples: Samples, rate_hz: int, response: _Response) -> Samples:
-    """Zero phase; what rings on over an end goes into silence put there, not to the other end."""
-    padded = len(samples) + rate_hz // 4
-    length = fft.next_fast_len(padded, real=True)
-    spectrum = fft.rfft(samples.astype(np.float64), length)
-    hz: _Floats = np.fft.rfftfreq(length, 1 / rate_hz).astype(np.float64)
-    spectrum *= response(hz)
-    filtered: Samples = fft.irfft(spectrum, length)[: len(samples)].astype(np.float32)
-    return filtered
+def _rising(length: int, rate_hz: int, edge_hz: float) -> tuple[int, Samples]:
+    """From 0 to 1 around an edge, in half a cosine over the logarithm of frequency.
+
+    Of the bins of a transform of `length` samples: the first that is above 0, and its value and
+    those after it up to the last that is below 1.
+    """
+    reach = 1 + _CROSSOVER
+    first, last = (
+        min(length // 2 + 1, math.ceil(hz * length / rate_hz))
+        for hz in (edge_hz / reach, edge_hz * reach)
+    )
+    octaves = np.log2(np.arange(first, last) * (rate_hz / length / edge_hz))
+    rising = 0.5 * (1 + np.sin(0.5 * np.pi * octaves / math.log2(reach)))
+    return first, rising.astype(np.float32)
+
+
+def _padded_length(length_samples: int, rate_hz: int) -> int:
+    """What rings on over an end goes into silence put there, not to the other end."""
+    length: int = fft.next_fast_len(length_samples + rate_hz // 4, real=True)
+    return length
+
+
+def _spectrum(samples: Samples, rate_hz: int) -> _Spectrum:
+    # Single precision: what it rounds lies 140 dB below, and the width is asked for to half a dB.
+    length = _padded_length(len(samples), rate_hz)
+    spectrum: _Spectrum = fft.rfft(samples.astype(np.float32, copy=False), length)
+    return spectrum

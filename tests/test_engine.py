@@ -439,10 +439,14 @@ def test_the_tail_that_knows_a_false_future_is_measured(
         hop = vqvae.config.hop_samples(level)
         reach = -(-vqvae.config.encoder_receptive_samples(level) // (2 * hop))
         assert 0 <= tail <= reach
-        assert tail == differing_tail(vqvae, canvas.mono(), level)
+        assert tail == differing_tail(vqvae, canvas.mono(), level, canvas.codes(level)[0])
     assert max(tails.values()) > 0
     # A sound of which every future is the same has none.
-    assert differing_tail(vqvae, np.zeros(20_000, np.float32), 1) == 0
+    silence = np.zeros(vqvae.config.hop_samples(1) * 200, np.float32)
+    codes = vqvae.encode_chunked(torch.from_numpy(silence)[None, :, None], 1)[0]
+    assert differing_tail(vqvae, silence, 1, codes) == 0
+    codes[:] = (codes + 1) % vqvae.config.codebook_size
+    assert differing_tail(vqvae, silence, 1, codes) > 0
 
 
 # Codes as a start --------------------------------------------------------------------------------
@@ -619,6 +623,26 @@ def test_previews_grow_and_never_change_what_was_given(
             assert np.array_equal(after[: len(before)], before)
         assert len(sounds[-1]) == continue_samples(clip, operation)[0]
     assert not studio.render(request).previews  # there is no folder for any
+
+
+def test_previews_come_as_often_as_they_can_be_listened_to(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PREVIEW_SECONDS", 0.02)
+    request = Request(make_clip(), Continue(0.3, "seconds"), variants=1, preview_only=True)
+    # Nobody hears anything while time stands still: each is twice as long as the one before.
+    now = 0.0
+    monkeypatch.setattr(engine.time, "monotonic", lambda: now)
+    rare = []
+    for event in studio.events(request, tmp_path / "rare"):
+        if isinstance(event, Preview):
+            rare.append(event.length_samples)
+    assert all(after >= 1.5 * before for before, after in pairwise(rare[:-1]))
+    often = 0
+    for event in studio.events(request, tmp_path / "often"):
+        often += isinstance(event, Preview)
+        now += 10.0
+    assert often > len(rare) >= 3
 
 
 def test_a_span_is_previewed_when_it_is_whole(

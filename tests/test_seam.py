@@ -10,6 +10,7 @@ from jukebox_studio.seam import (
     joint_report,
     levelled_as,
     matching_gain_db,
+    own_sound,
     replace_span,
     shift_samples,
 )
@@ -79,6 +80,12 @@ def test_what_a_model_lacks_is_not_heard_at_the_joint(
     new = continue_from(clip, decoded, RATE_HZ, treble_to_hz=MODEL_HZ / 2)
     assert new.shape == (len(samples) - cut, 2)
     assert new.dtype == np.float32
+    # A joint takes no more of what the model heard than its last quarter of a second.
+    short = RATE_HZ // 4
+    own = own_sound(clip, RATE_HZ, MODEL_HZ / 2)
+    given = {"treble_to_hz": MODEL_HZ / 2, "heard_samples": short, "own": own}
+    shorter = continue_from(clip, decoded[cut - short :], RATE_HZ, **given)
+    assert np.abs(shorter - new).max() < 1e-5
     assert report(clip, new).problems() == []
     if treble_db < 0 and hiss:
         assert report(clip, unjoined).problems() != []
