@@ -137,12 +137,11 @@ def measure_samples(
     for level, music in known.items():
         told(f"samples: looking for level {level} in the training music")
         name = "bottom_repeat" if level == 0 else "top_repeat"
+        made = [(kind, piece.codes[level]) for kind, piece in pieces if level in piece.codes]
+        found = music.longest_repeats([codes for _, codes in made])
         for kind in KINDS:
-            of_kind = [piece for k, piece in pieces if k == kind]
-            if not all(level in piece.codes for piece in of_kind):
-                continue
-            found = music.longest_repeats([piece.codes[level] for piece in of_kind])
-            for values, length in zip(rows[kind], found, strict=True):
+            lengths = [length for (k, _), length in zip(made, found, strict=True) if k == kind]
+            for values, length in zip(rows[kind] if lengths else [], lengths, strict=True):
                 values[name] = length * hops[level] / rate_hz
     real = [embedder.embed(samples, rate_hz) for samples in elsewhere]
     seconds = clips[0].length_samples / rate_hz
