@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jukebox_studio import grid, provenance, syllables
+from jukebox_studio import grid, heap, provenance, syllables
 from jukebox_studio.audio import encode
 from jukebox_studio.bundle import Bundle
 from jukebox_studio.canvas import Canvas, check_same_model
@@ -169,6 +169,7 @@ class _Render:
                 self.codes[level] = self.top_codes
                 continue
             yield from self._sample(level, clock)
+        heap.give_back()
         for row, variant in enumerate(self.request.variant_numbers):
             if self.kept and (finished := self.kept.finished(variant)):
                 yield finished
@@ -414,7 +415,9 @@ class _Render:
     ) -> Generator[Event, None, _Work]:
         """A level's network and what it is told, within the memory there is."""
         conditions = 1 + self._guides_count()
-        most_rows, note = self.models.make_room(level, rows * segments * conditions)
+        most_rows, note = self.models.make_room(
+            level, rows * segments * conditions, self.request.precision
+        )
         if note:
             yield self._note(note)
         if not self.models.has(level):

@@ -8,17 +8,16 @@ import hashlib
 import psutil
 import torch
 
-from jukebox_studio import memory
+from jukebox_studio import heap, memory
 from jukebox_studio.bundle import MANIFEST, Bundle, check_usable
 from jukebox_studio.errors import JukeboxError
+from jukebox_studio.model.config import Precision
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
-from jukebox_studio.tensor_file import read_header
+from jukebox_studio.sampling.windows import FEWEST_ROWS, MOST_ROWS
 
-MOST_ROWS = 64
-"""Rows of a batch beyond which a step takes longer for each code again."""
 SPARE_SHARE = 0.2
 """Of the free memory, left to what a step computes on the way and to everything else."""
 
@@ -84,21 +83,22 @@ class Models:
             self._tables[level] = LabelTables.from_file(path)
         return self._tables[level]
 
-    def make_room(self, level: int, rows: int) -> tuple[int, str]:
+    def make_room(self, level: int, rows: int, precision: Precision = "float32") -> tuple[int, str]:
         """How many rows of a level can be sampled at a time, and what had to give for it.
 
         Follows the memory plan: other levels are dropped first, then rows. JukeboxError where not
         even the fewest fit.
         """
-        plan = memory.plan(self.bundle.manifest, "float32")
+        heap.give_back()
+        plan = memory.plan(self.bundle.manifest, memory.Asked(precision=precision))
         need = next(n for n in plan.levels if n.level == level)
         note = ""
         for last_resort in (False, True):
             free = psutil.virtual_memory().available * (1.0 - SPARE_SHARE)
             if not self.has(level):
-                free -= need.weights_bytes * self._copies(level)
-            fit = int(free // max(1, need.cache_bytes))
-            if fit >= min(rows, MOST_ROWS):
+                free -= need.held_bytes
+            fit = int(free // max(1, need.row_bytes))
+            if fit >= max(FEWEST_ROWS, min(rows, MOST_ROWS)):
                 return min(rows, MOST_ROWS), note
             if last_resort:
                 break
@@ -110,8 +110,8 @@ class Models:
                     f"Memory is short: level {dropped[0]} of {self.bundle.manifest.name} makes "
                     f"room for level {level}."
                 )
-        if fit < 1:
-            needed = memory.size_text(need.weights_bytes + need.cache_bytes)
+        if fit < FEWEST_ROWS:  # smaller batches are filled up
+            needed = memory.size_text(need.held_bytes + FEWEST_ROWS * need.row_bytes)
             raise JukeboxError(
                 f"Level {level} of {self.bundle.manifest.name} needs {needed} of memory and "
                 f"{memory.size_text(psutil.virtual_memory().available)} are free. Close other "
@@ -120,15 +120,6 @@ class Models:
         return fit, (
             f"Memory is short: {fit} of {rows} rows are sampled at a time, which takes longer."
         )
-
-    def _copies(self, level: int) -> int:
-        """How often the weights of a level are in memory when it is sampled.
-
-        They are packed for that (sampling/weights.py). What they are packed from is a mapped file,
-        whose memory the system takes back, unless they had to be made float32 first.
-        """
-        stored = {entry.dtype for entry in read_header(self.bundle.prior_path(level)).values()}
-        return 1 if stored == {"F32"} else 2
 
     def unload(self) -> None:
         """Give the memory back."""

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jukebox_studio import bundle as bundles
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.memory import Dtype, plan, size_text
+from jukebox_studio.memory import PROGRAM_BYTES, Asked, plan, size_text
 
 app = App(name="models", help="Models on this machine: list, describe, check, import.")
 
@@ -163,21 +163,21 @@ def _description(bundle: bundles.Bundle) -> Iterator[str]:
     for name, entry in manifest.files.items():
         stored = f", {' and '.join(entry.dtypes)}" if entry.dtypes else ""
         yield f"File {name}: {size_text(entry.size_bytes)}{stored}"
-    dtypes: tuple[Dtype, ...] = ("float32", "float16")
-    for dtype in dtypes:
-        yield _memory_line(manifest, dtype)
+    yield _memory_line(manifest)
 
 
-def _memory_line(manifest: bundles.Manifest, dtype: Dtype) -> str:
-    needs = plan(manifest, dtype)
+def _memory_line(manifest: bundles.Manifest) -> str:
+    asked = Asked()
+    needs = plan(manifest, asked)
     levels = ", ".join(
-        f"level {n.level} {size_text(n.weights_bytes)} + {size_text(n.cache_bytes)} a variant"
+        f"level {n.level} {size_text(n.weights_bytes)} + {size_text(n.row_bytes)} a row"
         for n in needs.levels
     )
-    one, every = size_text(needs.one_level_bytes(1)), size_text(needs.all_levels_bytes(1))
     return (
-        f"Memory in {dtype}, one variant: {one} with one level loaded at a time, {every} with all, "
-        f"beside what a step computes ({levels or 'no priors'})"
+        f"Memory for {asked.variants} variants of {asked.new_seconds:g} s: "
+        f"{size_text(needs.peak_bytes)}; where there is less, down to "
+        f"{size_text(needs.least_bytes)}, which takes longer. The program's own "
+        f"{size_text(PROGRAM_BYTES)} come on top ({levels or 'no priors'})"
     )
 
 

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 import torch
 
-from jukebox_studio import audio, engine, loaded, results
+from jukebox_studio import audio, engine, results
 from jukebox_studio.bundle import Bundle, open_bundle
 from jukebox_studio.canvas import Canvas, differing_tail
 from jukebox_studio.clip import Clip
@@ -48,7 +48,6 @@ from jukebox_studio.request import (
 from jukebox_studio.results import heard_again, sound_of, spans_at_rate
 from jukebox_studio.style import Style, StylePoint, parse_blend
 from jukebox_studio.tempo import SongTime, TempoMap, nearest
-from jukebox_studio.tensor_file import TensorEntry
 
 HOP = 32
 """Samples of one of the tiny model's top codes."""
@@ -825,14 +824,14 @@ def test_too_little_room_is_told_before_the_work(
 def test_little_memory_makes_fewer_rows_at_a_time_and_the_same_codes(
     studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = Request(make_clip(), Restyle(0.2), variants=3, preview_only=True)
+    request = Request(make_clip(), Restyle(0.2), variants=6, preview_only=True)
     plenty = studio.render(request)
     level = 1
     need = next(n for n in engine_memory(studio).levels if n.level == level)
-    free = (need.weights_bytes + 1.5 * need.cache_bytes) / 0.8
+    free = (need.held_bytes + 4.5 * need.row_bytes) / 0.8
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": free}))
     short = Studio(studio.bundle.folder, Models(), studio.out).render(request)
-    assert "1 of 3 rows are sampled at a time" in short.notes
+    assert "4 of 6 rows are sampled at a time" in short.notes
     for a, b in zip(short.codes, plenty.codes, strict=True):
         assert same_codes(a, b)
     whole = replace(request, preview_only=False)
@@ -840,31 +839,16 @@ def test_little_memory_makes_fewer_rows_at_a_time_and_the_same_codes(
     assert "rows are sampled at a time" in many.notes
     monkeypatch.undo()
     assert same_codes(many.codes[2], studio.render(whole).codes[2])
-    free = need.weights_bytes / 2
+    free = need.held_bytes / 2
     monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": free}))
     with pytest.raises(JukeboxError, match="Close other programs"):
         Studio(studio.bundle.folder, Models(), studio.out).render(request)
 
 
-def test_weights_that_are_made_float32_take_their_place_twice(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    need = next(n for n in engine_memory(studio).levels if n.level == 1)
-    free = (1.5 * need.weights_bytes + 3 * need.cache_bytes) / 0.8
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": free}))
-    models = Models()
-    models.use(studio.bundle)
-    assert models.make_room(1, 3) == (3, "")
-    half = {"w": TensorEntry("F16", (1,))}
-    monkeypatch.setattr(loaded, "read_header", lambda path: half)
-    with pytest.raises(JukeboxError, match="Close other programs"):
-        models.make_room(1, 3)
-
-
 def engine_memory(studio: Studio) -> Any:
     from jukebox_studio import memory
 
-    return memory.plan(studio.bundle.manifest, "float32")
+    return memory.plan(studio.bundle.manifest)
 
 
 def test_a_stretched_span_leaves_the_rest(

@@ -53,7 +53,7 @@ def test_import_list_info_verify(
         "lyrics in windows of 8 characters",
         "attention layer 15, head 1",
         "prior_level_2.safetensors",
-        "Memory in float16, one variant",
+        "Memory for 4 variants of 8 s",
     ):
         assert words in text
     call("verify", "my-checkpoints")

@@ -28,7 +28,7 @@ from PyQt6.QtWidgets import (
 
 from jukebox_studio.bundle import Found, Manifest, user_models_folder
 from jukebox_studio.licences import Licence
-from jukebox_studio.memory import plan, size_text
+from jukebox_studio.memory import PROGRAM_BYTES, Asked, plan, size_text
 from ui.theme import GRID_PX, dress, icon
 from ui.words import translate
 
@@ -73,8 +73,8 @@ def described(manifest: Manifest) -> list[tuple[str, str]]:
     if top and top.lyrics:
         knows.append(translate("Models", "lyrics: it sings"))
     size = sum(entry.size_bytes for entry in manifest.files.values())
-    needs = plan(manifest, "float32")
-    memory = size_text(needs.one_level_bytes(VARIANTS_PLANNED))
+    needs = plan(manifest, Asked(variants=VARIANTS_PLANNED))
+    memory = size_text(PROGRAM_BYTES + needs.peak_bytes)
     return [
         (
             translate("Models", "What it knows"),

@@ -442,6 +442,7 @@ class VQVAE(nn.Module):
 
         Each piece is encoded with as much audio on either side as a code can see. Short pieces
         bound the memory: torch's convolutions keep working space for every length they have met.
+        Whatever device the network is on, codes come back to where the audio is.
         """
         hop = self.config.hop_samples(level)
         halo = -(-self.config.encoder_receptive_samples(level) // (2 * hop)) + 1
@@ -450,7 +451,8 @@ class VQVAE(nn.Module):
             raise ValueError(f"{audio.shape[1]} samples are not a multiple of the hop, {hop}.")
 
         def piece(start: int, end: int) -> Tensor:
-            return self.encode(audio[:, start * hop : end * hop], level, level + 1)[0]
+            heard = audio[:, start * hop : end * hop].to(self.codebook(level).k.device)
+            return self.encode(heard, level, level + 1)[0].to(audio.device)
 
         size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
         return torch.cat(list(_with_halo(piece, total, size, halo, 1)), dim=1)
@@ -474,12 +476,13 @@ class VQVAE(nn.Module):
 
         def piece(start: int, end: int) -> Tensor:
             part = codes[:, start:end]
+            there = part.to(self.codebook(level).k.device)
             if kept is None:
-                return self.decode([part], level)
+                return self.decode([there], level).to(codes.device)
             key = level, part.cpu().numpy().tobytes()
             if key in kept:
                 return kept[key]
-            made = self.decode([part], level)
+            made = self.decode([there], level).to(codes.device)
             if sum(of == level for of, _ in kept) < MOST_KEPT_PIECES:
                 kept[key] = made
             return made

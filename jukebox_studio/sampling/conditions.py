@@ -14,12 +14,7 @@ from torch import Tensor
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.sampling.guidance import Pick, guide
-from jukebox_studio.sampling.windows import Window
-
-FEWEST_ROWS = 4
-"""Matrix products of one to three rows round differently from those of four and more, which all
-round alike (measured on float32, CPU). Smaller batches are filled up with copies, so that a variant
-has the same codes alone as among others."""
+from jukebox_studio.sampling.windows import FEWEST_ROWS, Window
 
 
 @dataclass(frozen=True)

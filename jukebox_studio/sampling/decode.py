@@ -260,6 +260,11 @@ def window_steps(
             f"A window of {config.name} holds {config.n_ctx} codes; {given} were given and {total} "
             "asked for."
         )
+    device = next(prior.parameters()).device  # the network's: codes stay where they are
+    y, codes_above, lyric_tokens, style, plan = (
+        None if told is None else told.to(device)
+        for told in (y, codes_above, lyric_tokens, style, plan)
+    )
     tokens = prior.lyric_tokens(y, lyric_tokens)
     decoder = Decoder(
         prior,
@@ -269,7 +274,7 @@ def window_steps(
         record_layer=record_attention_layer,
         precision=precision,
     )
-    ids = prior.sequence(prime, tokens)
+    ids = prior.sequence(prime.to(device), tokens)
     last = None
     if ids.shape[1] > 0:
         decoder.prime(ids, chunk_size)
@@ -278,8 +283,9 @@ def window_steps(
     codes = torch.empty((batch, total), dtype=torch.int64, device=prime.device)
     codes[:, :given] = prime
     for position in range(given, total):
-        last = pick(decoder.step(last), position)
-        codes[:, position] = (last - shift).clamp(min=0)
+        drawn = pick(decoder.step(last).to(codes.device), position)
+        codes[:, position] = (drawn - shift).clamp(min=0)
+        last = drawn.to(device)
         yield codes[:, : position + 1]
     attention = None
     if record_attention_layer is not None:

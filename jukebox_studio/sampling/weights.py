@@ -12,10 +12,8 @@ Letters: K inputs, N outputs.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import importlib
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from jukebox_studio import heap
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import Precision
 from jukebox_studio.model.prior import Autoregressive
@@ -86,7 +85,7 @@ def stack_weights(transformer: Transformer, precision: Precision) -> Packed:
             of = block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj
             matrices += [_packed(layer.w, layer.b, precision) for layer in of]
             if block.mlp.c_fc.w.numel() >= _LARGE:
-                _give_back_memory()
+                heap.give_back()
         return _together(matrices, precision)
 
     return _kept(transformer, precision, pack)
@@ -123,14 +122,6 @@ def _kept(module: nn.Module, precision: Precision, pack: Callable[[], Kept]) -> 
 
 
 _LARGE = 2**20
-
-
-def _give_back_memory() -> None:
-    """To the system, what packing has freed: as much as the weights take lies between them else."""
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
-        if trim is not None:
-            trim(0)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+FEWEST_ROWS = 4
+"""Matrix products of one to three rows round differently from those of four and more, which all
+round alike (measured on float32, CPU). Smaller batches are filled up with copies, so that a variant
+has the same codes alone as among others."""
+MOST_ROWS = 64
+"""Rows of a batch beyond which a step takes longer for each code again."""
+
 
 @dataclass(frozen=True)
 class Window:

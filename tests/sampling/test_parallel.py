@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from other_device import moved, other_device
 from tiny_priors import random_prior
 from torch import Tensor
 
@@ -131,6 +132,16 @@ def test_codes_do_not_depend_on_what_they_are_batched_with(prior, distances) -> 
     alone = run(prior, distances, segments, [1], primed=primed)
     assert torch.equal(whole[:, 1:2], alone)
     assert not torch.equal(whole[:, 0:1], alone)
+
+
+def test_codes_are_the_same_on_another_device(distances) -> None:
+    segments = split_stretch(16, TOTAL, 16, CONFIG.n_ctx, RATIO)
+    primed = torch.randint(CONFIG.codebook_size, (1, 16), generator=generator(5))
+    prior = random_prior(CONFIG)
+    here = run(prior, distances, segments, primed=primed)
+    with other_device():
+        moved(prior)
+        assert torch.equal(run(prior, distances, segments, primed=primed), here)
 
 
 def test_segments_go_on_from_whatever_is_made(prior, distances) -> None:
