@@ -718,6 +718,8 @@ class _Previews:
             is_through = now - then >= heard * self._seconds_per_code
             if new < self._step_codes or not (new >= heard or is_through):
                 return
+            if there + self._step_codes > self._render.canvas.plan.needed_codes:
+                return  # all of it comes soon
         self._told[rows.start] = there, now
         for row in range(rows.start, min(rows.stop, len(self._variants))):
             song = torch.cat([before[row, : window.start], codes[row - rows.start]])

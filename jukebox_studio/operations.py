@@ -28,6 +28,10 @@ from jukebox_studio.tempo import nearest
 
 HOP_FRACTION = {"top": 0.125, "lower": 0.5}
 """The share of a window that is new in the next one, as published (paper, section 3.3)."""
+FAST_HOP_FRACTION = 0.5
+"""The same of the top where the published schedule was not asked for, at most: each window reads
+again what it goes on from, for all rows, and less music before them costs codes nothing that could
+be measured (docs/performance.md)."""
 SPARE_SHARE = 0.08
 """Of a continuation that is to be stretched onto the beat, made in addition: a model that plays
 slow would leave too little."""
@@ -89,6 +93,8 @@ class Plan:
     or to the clip's end: what it should lead to. Empty where nothing follows."""
     most_new: float = 1.0
     """The largest share of a context that is filled at a time; less where the style morphs."""
+    is_published: bool = False
+    """Whether the top's windows lie as published."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -105,9 +111,18 @@ class Plan:
     def windows(self, prior: PriorConfig, *, top: bool, bottom: bool) -> list[list[Window]]:
         """The windows of one level for each stretch, in codes of that level."""
         per_above = prior.conditioner.codes_per_code_above if prior.conditioner else 1
-        fraction = HOP_FRACTION["top" if top else "lower"]
+        is_even = top and not self.is_published
+        fraction = FAST_HOP_FRACTION if is_even else HOP_FRACTION["top" if top else "lower"]
         return [
-            sliding_windows(start, end, prior.n_ctx, fraction, per_above, most_new=self.most_new)
+            sliding_windows(
+                start,
+                end,
+                prior.n_ctx,
+                fraction,
+                per_above,
+                most_new=self.most_new,
+                is_even=is_even,
+            )
             for start, end in self._level_stretches(prior, bottom)
         ]
 
@@ -143,7 +158,8 @@ def plan(
     vqvae: VQVAEConfig, priors: Mapping[int, PriorConfig], request: Request, source: Source
 ) -> Plan:
     """Plan a request. JukeboxError where it asks for what the clip does not have."""
-    sizes = _Sizes.of(vqvae, priors)
+    is_published = request.style.morphs or request.sampling_of(max(priors)).schedule == "exact"
+    sizes = _Sizes.of(vqvae, priors, is_published)
     operation, clip = request.operation, request.clip
     if isinstance(operation, Continue):
         made = _plan_continue(sizes, clip, operation, source, spare=request.to_grid)
@@ -158,7 +174,7 @@ def plan(
         raise ValueError(f"{operation.kind} has no plan of its own.")
     if request.style.morphs:
         made = replace(made, most_new=HOP_FRACTION["top"])
-    return made
+    return replace(made, is_published=is_published)
 
 
 @dataclass(frozen=True)
@@ -171,17 +187,25 @@ class _Sizes:
     """Of the top level, in codes."""
     floor: int
     """Top codes under the longest window of a lower level."""
+    is_published: bool
+    """Whether the top's windows lie as published."""
 
     @classmethod
-    def of(cls, vqvae: VQVAEConfig, priors: Mapping[int, PriorConfig]) -> _Sizes:
+    def of(
+        cls, vqvae: VQVAEConfig, priors: Mapping[int, PriorConfig], is_published: bool
+    ) -> _Sizes:
         top = max(priors)
         hop = vqvae.hop_samples(top)
         longest = max((c.sample_length for n, c in priors.items() if n < top), default=0)
-        return cls(vqvae.sample_rate_hz, hop, priors[top].n_ctx, -(-longest // hop))
+        context = priors[top].n_ctx
+        return cls(vqvae.sample_rate_hz, hop, context, -(-longest // hop), is_published)
 
-    @property
-    def new_per_window(self) -> int:
-        return hop_codes(HOP_FRACTION["top"], self.context)
+    def known_before(self, new: int) -> int:
+        """As much as the top level sees while it adds the first of `new` codes."""
+        if self.is_published:
+            return self.context - hop_codes(HOP_FRACTION["top"], self.context)
+        hop = hop_codes(FAST_HOP_FRACTION, self.context)
+        return self.context - -(-new // -(-new // hop))
 
 
 # Lengths of results ------------------------------------------------------------------------------
@@ -244,16 +268,16 @@ def _plan_continue(
     end = grid + source.clip_samples
     first_known = 0 if source.grid_samples is not None else -(-grid // hop)
     last_known = end // hop if source.codes is None else min(end // hop, source.codes)
-    known = min(last_known - first_known, sizes.context - sizes.new_per_window)
+    # One code more than the length asks for, so that no sample comes from a decoder's edge.
+    spare_samples = round(SPARE_SHARE * length) if spare else 0
+    made = length + spare_samples
+    model_samples = math.ceil(Fraction(made * sizes.rate_hz, clip.timeline_rate_hz))
+    known = min(last_known - first_known, sizes.known_before(-(-model_samples // hop) + 2))
     if known < 1:
         raise JukeboxError(f"{clip.path} is shorter than one code of the model.")
     first = last_known - known
     # Not `end`, which is rounded: the clip has its own rate.
     joint = grid - first * hop + Fraction(clip.length_samples * sizes.rate_hz, clip.rate_hz)
-    # One code more than the length asks for, so that no sample comes from a decoder's edge.
-    spare_samples = round(SPARE_SHARE * length) if spare else 0
-    made = length + spare_samples
-    model_samples = math.ceil(Fraction(made * sizes.rate_hz, clip.timeline_rate_hz))
     needed = math.ceil((joint + model_samples) / hop) + 1
     total = max(needed, sizes.floor)
     return Plan(
@@ -313,7 +337,7 @@ def _plan_spans(sizes: _Sizes, clip: Clip, spans: list[tuple[int, int]], source:
     """
     hop, grid = sizes.hop, source.grid_samples or 0
     codes = [((grid + a) // hop, -(-(grid + b) // hop)) for a, b in spans]
-    first = max(0, grid // hop - (sizes.context - sizes.new_per_window))
+    first = max(0, grid // hop - sizes.known_before(codes[0][1] - codes[0][0]))
     clip_end = (grid + source.clip_samples) // hop - first
     last = max(-(-(grid + source.clip_samples) // hop) + 1, first + sizes.floor)
     stretches: list[Stretch] = []
@@ -348,18 +372,28 @@ def _plan_spans(sizes: _Sizes, clip: Clip, spans: list[tuple[int, int]], source:
 
 
 def sliding_windows(
-    filled: int, total: int, n_ctx: int, fraction: float, ratio: int, *, most_new: float = 1.0
+    filled: int,
+    total: int,
+    n_ctx: int,
+    fraction: float,
+    ratio: int,
+    *,
+    most_new: float = 1.0,
+    is_even: bool = False,
 ) -> list[Window]:
     """Windows that add codes from `filled` to `total`, each after as many codes as it can see.
 
     A window adds at most `fraction` of the context, but the first ones fill the context whole, up
     to `most_new` of it at a time. Each starts on a code of the level above, which spans `ratio`.
+    is_even: no fewer windows, but each adds about as much, and so sees more.
     """
     hop = hop_codes(fraction, n_ctx)
     filling = hop_codes(most_new, n_ctx)
     windows = []
     while filled < total:
-        end = min(filled + hop if filled + hop > n_ctx else min(n_ctx, filled + filling), total)
+        left = total - filled
+        new = -(-left // -(-left // hop)) if is_even else hop
+        end = min(filled + new if filled + hop > n_ctx else min(n_ctx, filled + filling), total)
         start = -(-max(0, end - n_ctx) // ratio) * ratio
         windows.append(Window(start, end, primed=filled - start))
         filled = end

@@ -22,6 +22,7 @@ from jukebox_studio.model.config import (
     VQVAEConfig,
 )
 from jukebox_studio.operations import (
+    FAST_HOP_FRACTION,
     HOP_FRACTION,
     Plan,
     Source,
@@ -32,7 +33,17 @@ from jukebox_studio.operations import (
     result_position,
     sliding_windows,
 )
-from jukebox_studio.request import Continue, Operation, Relyric, Request, Restyle, Span, Vary
+from jukebox_studio.request import (
+    Continue,
+    Operation,
+    Relyric,
+    Request,
+    Restyle,
+    Sampling,
+    Schedule,
+    Span,
+    Vary,
+)
 from jukebox_studio.style import Style, StylePoint, parse_blend
 from jukebox_studio.tempo import MeterMap, SongTime, TempoMap, nearest
 
@@ -109,7 +120,9 @@ def check_windows(made: Plan, priors: Mapping[int, PriorConfig]) -> None:
     for level, config in priors.items():
         ratio = made.top_hop_samples // config.hop_samples
         above = config.conditioner.codes_per_code_above if config.conditioner else 0
-        kind = "top" if level == top else "lower"
+        share = HOP_FRACTION["top" if level == top else "lower"]
+        if level == top and not made.is_published:
+            share = FAST_HOP_FRACTION
         planned = made.windows(config, top=level == top, bottom=level == 0)
         assert len(planned) == len(made.stretches)
         for stretch, windows in zip(made.stretches, planned, strict=True):
@@ -121,7 +134,7 @@ def check_windows(made: Plan, priors: Mapping[int, PriorConfig]) -> None:
                 assert window.start >= 0
                 assert window.primed > 0
                 assert 0 < window.new <= window.length <= config.n_ctx
-                assert window.new <= max(made.most_new, HOP_FRACTION[kind]) * config.n_ctx
+                assert window.new <= max(made.most_new, share) * config.n_ctx
                 if above:
                     assert window.start % above == 0
                     assert window.start + config.n_ctx <= made.total_codes * ratio
@@ -141,7 +154,8 @@ def test_a_plan_gives_every_window_what_it_needs(model: Model, data: st.DataObje
     style = data.draw(
         st.sampled_from([Style(), Style((StylePoint(0.0), StylePoint(1.0, parse_blend("a"))))])
     )
-    request = Request(clip, operation, style=style)
+    sampling = Sampling(schedule=data.draw(st.sampled_from(["parallel", "exact"])))
+    request = Request(clip, operation, style=style, sampling=sampling)
     source = source_of(clip, vqvae, grid)
     try:
         made = plan(vqvae, priors, request, source)
@@ -227,13 +241,16 @@ def test_a_bar_that_the_clip_leaves_begun_is_finished_and_told() -> None:
     assert "1.50 s" in note
 
 
-def test_a_continuation_hears_as_much_as_leaves_room_for_a_hop() -> None:
+@pytest.mark.parametrize(("schedule", "room"), [("exact", 8), ("parallel", 2)])
+def test_a_continuation_hears_as_much_as_leaves_room_for_a_hop(
+    schedule: Schedule, room: int
+) -> None:
     vqvae, priors = TINY
-    made = plan(
-        vqvae, priors, Request(steady(8), Continue(1, "seconds")), source_of(steady(8), vqvae)
-    )
+    sampling = Sampling(schedule=schedule)
+    request = Request(steady(8), Continue(1, "seconds"), sampling=sampling)
+    made = plan(vqvae, priors, request, source_of(steady(8), vqvae))
     context = priors[1].n_ctx
-    assert made.source_codes == context - context // 8
+    assert made.source_codes == context - context // room
     assert made.source_codes * made.top_hop_samples == made.result_at  # it ends on a code
 
 
@@ -271,3 +288,23 @@ def test_windows_see_as_much_as_they_can() -> None:
         (8, 24, 12),
     ]
     assert windows[-1].end == 40
+    # Not 8 codes, 8, and 2: three windows that see as much as they can.
+    even = sliding_windows(filled=12, total=30, n_ctx=16, fraction=0.5, ratio=1, is_even=True)
+    assert [(w.start, w.end, w.primed) for w in even] == [(2, 18, 10), (8, 24, 10), (14, 30, 10)]
+
+
+@pytest.mark.parametrize("seconds", [8, 30])
+def test_the_top_reads_less_again_than_is_published(seconds: int) -> None:
+    vqvae, priors = PUBLISHED
+    clip = Clip(Path("clip.wav"), 0, 44_100 * 60, 44_100, SongTime.steady(120), 44_100)
+    read = {}
+    schedules: tuple[Schedule, ...] = ("parallel", "exact")
+    for schedule in schedules:
+        sampling = Sampling(schedule=schedule)
+        request = Request(clip, Continue(seconds, "seconds"), sampling=sampling)
+        made = plan(vqvae, priors, request, source_of(clip, vqvae))
+        (windows,) = made.windows(priors[2], top=True, bottom=False)
+        read[schedule] = sum(w.primed for w in windows)
+        assert min(w.primed for w in windows) >= priors[2].n_ctx // 2 - 1
+    assert read["parallel"] < read["exact"]
+    assert seconds < 30 or read["parallel"] < read["exact"] / 5
