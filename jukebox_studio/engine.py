@@ -648,10 +648,11 @@ class _Render:
         clip, rate = self.request.clip, self.request.clip.timeline_rate_hz
         onsets = grid.onset_error_seconds(samples, rate, clip.song, start_seconds)
         end = clip_result_samples(clip)
-        own = self.canvas.audio(max(0, end - AGREEMENT_SECONDS * rate), end)
+        start = max(0, end - AGREEMENT_SECONDS * rate)
+        own = self.canvas.once("chroma", lambda: grid.chroma(self.canvas.audio(start, end), rate))
         return {
             "onsets": asdict(onsets),
-            "chroma": grid.chroma_agreement(own, rate, samples, rate),
+            "chroma": grid.chroma_agreement(own, grid.chroma(samples, rate)),
         }
 
     def _file_name(self, variant: int, level: int) -> Path:

@@ -18,6 +18,7 @@ from itertools import pairwise
 import aubio
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from jukebox_studio.audio import to_mono
 from jukebox_studio.errors import JukeboxError
@@ -125,15 +126,14 @@ def onset_error_seconds(
     )
 
 
-def chroma_agreement(a: Samples, a_rate_hz: int, b: Samples, b_rate_hz: int) -> float | None:
-    """How much two sounds, each [T] or [T, C], share their notes, whatever their octave and tempo.
+def chroma_agreement(of_a: _Floats, of_b: _Floats) -> float | None:
+    """How much two sounds share their notes, whatever their octave and tempo, by their `chroma`.
 
     1 for the same notes, about 0 for unrelated ones, below it for notes that avoid each other; None
     where one of them is silent. It is the mean of two correlations over the twelve pitch classes:
     that of all of a with all of b, and that of each second of b with the second of a that is most
     like it. The first asks for the same key, the second for the same chords in whatever order.
     """
-    of_a, of_b = _chroma(a, a_rate_hz), _chroma(b, b_rate_hz)
     if not len(of_a) or not len(of_b):
         return None
     whole = float(_unit(of_a.mean(axis=0)) @ _unit(of_b.mean(axis=0)))
@@ -141,9 +141,12 @@ def chroma_agreement(a: Samples, a_rate_hz: int, b: Samples, b_rate_hz: int) -> 
     return (whole + float(alike.max(axis=1).mean())) / 2
 
 
-def _chroma(samples: Samples, rate_hz: int) -> _Floats:
-    """Power of the twelve pitch classes, loud and soft seconds alike; [seconds, 12], 1 in sum."""
-    mono = to_mono(samples).astype(np.float64)
+def chroma(samples: Samples, rate_hz: int) -> _Floats:
+    """The twelve pitch classes in each second of samples [T] or [T, C]; [seconds, 12].
+
+    Loud and soft seconds alike: each is 1 in sum. Seconds of silence are left out.
+    """
+    mono = to_mono(samples)
     length = 1 << round(math.log2(_CHROMA_SECONDS * rate_hz))
     mono = np.pad(mono, (0, max(0, length - len(mono))))
     frames = np.lib.stride_tricks.sliding_window_view(mono, length)[:: length // 4]
@@ -151,12 +154,12 @@ def _chroma(samples: Samples, rate_hz: int) -> _Floats:
     notes = (hz >= _LOWEST_NOTE_HZ) & (hz <= _HIGHEST_NOTE_HZ)
     pitch = np.round(12 * np.log2(hz[notes] / 440)).astype(int) % 12
     classes = np.eye(12)[pitch]
-    window = np.hanning(length)
+    window = np.hanning(length).astype(np.float32)
     # Roots of power, so that a bass does not drown the chord over it.
-    chroma = np.stack([np.abs(np.fft.rfft(f * window))[notes] @ classes for f in frames])
+    found = np.stack([np.abs(fft.rfft(f * window)[notes]) @ classes for f in frames])
     per_window = max(1, round(_CHROMA_WINDOW_SECONDS * 4 * rate_hz / length))
-    starts = range(0, max(1, len(chroma) - per_window // 2), per_window)
-    windows = np.stack([chroma[s : s + per_window].sum(axis=0) for s in starts])
+    starts = range(0, max(1, len(found) - per_window // 2), per_window)
+    windows = np.stack([found[s : s + per_window].sum(axis=0) for s in starts])
     heard = windows.sum(axis=1) > max(1e-3 * windows.sum(axis=1).max(), _SILENCE)
     windows = windows[heard]
     normal: _Floats = windows / windows.sum(axis=1, keepdims=True)

@@ -182,13 +182,14 @@ def _continued(
 ) -> Sound:
     rate, clip, at = voice.rate_hz, canvas.clip, canvas.plan.result_at
     clip_end = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
+    start = max(0, clip_end - round(TAIL_SECONDS * rate))
+    own = canvas.audio(start, clip_end)
     tail = voice.known_before(at, min(clip_end, round(tail_seconds * rate)))
-    own = canvas.audio(clip_end - tail, clip_end)
     if gain_db is None:
         # Of the clip's own codes: the same for all variants.
         def measured() -> float:
             known = _Voice(canvas, canvas.codes(voice.level)[0], None, voice.level)
-            return seam.matching_gain_db(own, known.decoded(known.codes, at, tail, 0), rate)
+            return seam.matching_gain_db(own[-tail:], known.decoded(known.codes, at, tail, 0), rate)
 
         gain_db = canvas.once(("gain", voice.level, tail), measured)
     before = min(tail, round(JOINT_SECONDS * rate))
@@ -199,7 +200,7 @@ def _continued(
         rate,
         treble_to_hz=voice.nyquist_hz,
         heard_samples=before,
-        own=_own_sound(canvas, clip_end - tail, clip_end),
+        own=_own_sound(canvas, start, clip_end),
     )
     return Sound(_exactly(made, length), gain_db)
 

@@ -8,6 +8,7 @@ import pytest
 
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.grid import (
+    chroma,
     chroma_agreement,
     onset_error_seconds,
     onset_seconds,
@@ -135,18 +136,20 @@ def test_the_same_chords_agree_at_another_tempo_rate_and_order() -> None:
     faster = chords([C, A_MINOR, F, G] * 2, 0.8)
     other_order = chords([F, G, C, C, A_MINOR], 1.0)
     for alike in (clip, faster, other_order):
-        agreement = chroma_agreement(clip, RATE_HZ, alike, RATE_HZ)
+        agreement = chroma_agreement(chroma(clip, RATE_HZ), chroma(alike, RATE_HZ))
         assert agreement is not None
         assert agreement > 0.9
-    assert chroma_agreement(clip, RATE_HZ, clip[::2], RATE_HZ // 2) > 0.97
+    assert chroma_agreement(chroma(clip, RATE_HZ), chroma(clip[::2], RATE_HZ // 2)) > 0.97
 
 
 def test_other_chords_agree_less() -> None:
     clip = chords([C, A_MINOR, F, G], 1.0)
-    near = chroma_agreement(clip, RATE_HZ, chords([G, G, C], 1.3), RATE_HZ)
-    far = chroma_agreement(clip, RATE_HZ, chords([C, A_MINOR, F, G], 1.0, transposed=6), RATE_HZ)
+    near = chroma_agreement(chroma(clip, RATE_HZ), chroma(chords([G, G, C], 1.3), RATE_HZ))
+    far = chroma_agreement(
+        chroma(clip, RATE_HZ), chroma(chords([C, A_MINOR, F, G], 1.0, transposed=6), RATE_HZ)
+    )
     noise = np.random.default_rng(2).normal(size=4 * RATE_HZ).astype(np.float32)
-    none = chroma_agreement(clip, RATE_HZ, noise, RATE_HZ)
+    none = chroma_agreement(chroma(clip, RATE_HZ), chroma(noise, RATE_HZ))
     assert near is not None
     assert far is not None
     assert none is not None
@@ -157,9 +160,9 @@ def test_other_chords_agree_less() -> None:
 def test_silence_has_no_notes() -> None:
     clip = chords([C], 1.0)
     silence = np.zeros((RATE_HZ, 2), np.float32)
-    assert chroma_agreement(clip, RATE_HZ, silence, RATE_HZ) is None
-    assert chroma_agreement(silence, RATE_HZ, clip, RATE_HZ) is None
-    assert chroma_agreement(clip[:50], RATE_HZ, clip, RATE_HZ) is not None
+    assert chroma_agreement(chroma(clip, RATE_HZ), chroma(silence, RATE_HZ)) is None
+    assert chroma_agreement(chroma(silence, RATE_HZ), chroma(clip, RATE_HZ)) is None
+    assert chroma_agreement(chroma(clip[:50], RATE_HZ), chroma(clip, RATE_HZ)) is not None
 
 
 @pytest.mark.parametrize("wanted", [1_000, 44_099, 44_100, 44_101, 50_003, 100_000])
