@@ -25,7 +25,13 @@ from jukebox_studio.model.config import (
 )
 from jukebox_studio.model.labels import UNKNOWN_LENGTH, timing_bins
 from jukebox_studio.model.transformer import Conv1D, LayerNorm, Transformer
-from jukebox_studio.model.vqvae import ResidualBlock
+from jukebox_studio.model.vqvae import (
+    Conv,
+    ConvUp,
+    ResidualBlock,
+    lies_better,
+    side_by_side,
+)
 
 
 @dataclass(frozen=True)
@@ -229,16 +235,16 @@ class UpsamplingNet(nn.Module):
 
     def __init__(self, config: ConditionerConfig, width: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv1d(width, config.width, 3, padding=1)]
+        layers: list[nn.Module] = [Conv(width, config.width, 3, padding=1)]
         for i, stride in enumerate(config.strides):
             out = width if i == len(config.strides) - 1 else config.width
-            up = nn.ConvTranspose1d(config.width, out, 2 * stride, stride, padding=stride // 2)
+            up = ConvUp(config.width, out, 2 * stride, stride, padding=stride // 2)
             layers.append(nn.Sequential(DilatedStack(config), up))
         self.model = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         """Tensor[B, W, T above] -> Tensor[B, W, T]."""
-        return self.model(x)
+        return self.model(side_by_side(x)).squeeze(2) if lies_better(x) else self.model(x)
 
 
 _CONVOLVED_ROWS = 4

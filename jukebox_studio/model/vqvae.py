@@ -26,8 +26,8 @@ Pieces = dict[tuple[int, bytes], Tensor]
 """Decoded audio by level and codes"""
 
 
-class _Conv(nn.Conv1d):
-    """Takes Tensor[B, C, T], or Tensor[B, C, 1, T] as `_side_by_side` lays it out."""
+class Conv(nn.Conv1d):
+    """Takes Tensor[B, C, T], or Tensor[B, C, 1, T] as `side_by_side` lays it out."""
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 3:
@@ -40,7 +40,7 @@ class _Conv(nn.Conv1d):
         return F.conv2d(x, weight, bias, (1, self.stride[0]), padding, (1, dilation))
 
 
-class _Up(nn.ConvTranspose1d):
+class ConvUp(nn.ConvTranspose1d):
     """The same transposed; of its settings those that `_up` makes."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -50,7 +50,7 @@ class _Up(nn.ConvTranspose1d):
         return F.conv_transpose2d(x, weight, self.bias, (1, self.stride[0]), padding)
 
 
-def _side_by_side(x: Tensor) -> Tensor:
+def side_by_side(x: Tensor) -> Tensor:
     """Tensor[B, C, T] -> Tensor[B, C, 1, T] whose channels lie side by side in memory.
 
     Convolutions then run two to three times as fast on a processor. Without gradients only.
@@ -58,7 +58,7 @@ def _side_by_side(x: Tensor) -> Tensor:
     return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 
-def _lies_better(x: Tensor) -> bool:
+def lies_better(x: Tensor) -> bool:
     return x.device.type == "cpu" and not torch.is_grad_enabled()
 
 
@@ -69,9 +69,9 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.model = nn.Sequential(
             nn.ReLU(),
-            _Conv(width, hidden, 3, 1, dilation, dilation),
+            Conv(width, hidden, 3, 1, dilation, dilation),
             nn.ReLU(),
-            _Conv(hidden, width, 1),
+            Conv(hidden, width, 1),
         )
         self.scale = scale
 
@@ -100,12 +100,12 @@ class ResidualStack(nn.Module):
         return out
 
 
-def _down(width_in: int, width_out: int, stride: int) -> _Conv:
-    return _Conv(width_in, width_out, 2 * stride, stride, stride // 2)
+def _down(width_in: int, width_out: int, stride: int) -> Conv:
+    return Conv(width_in, width_out, 2 * stride, stride, stride // 2)
 
 
-def _up(width_in: int, width_out: int, stride: int) -> _Up:
-    return _Up(width_in, width_out, 2 * stride, stride, stride // 2)
+def _up(width_in: int, width_out: int, stride: int) -> ConvUp:
+    return ConvUp(width_in, width_out, 2 * stride, stride, stride // 2)
 
 
 class _EncoderBlock(nn.Module):
@@ -118,7 +118,7 @@ class _EncoderBlock(nn.Module):
             stack = ResidualStack(width, config.dilations(level), config.m_conv, config.res_scale)
             layers.append(nn.Sequential(_down(n, width, stride), stack))
             n = width
-        layers.append(_Conv(n, config.emb_width, 3, 1, 1))
+        layers.append(Conv(n, config.emb_width, 3, 1, 1))
         self.model = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class _DecoderBlock(nn.Module):
         dilations = config.dilations(level)
         if config.reverse_decoder_dilation:
             dilations = dilations[::-1]
-        layers: list[nn.Module] = [_Conv(config.emb_width, widths[-1], 3, 1, 1)]
+        layers: list[nn.Module] = [Conv(config.emb_width, widths[-1], 3, 1, 1)]
         widths_out = [config.emb_width, *widths[:-1]]
         for stride, width, width_out in reversed(
             list(zip(strides, widths, widths_out, strict=True))
@@ -161,11 +161,11 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        if not _lies_better(x):
+        if not lies_better(x):
             for block in self.level_blocks:
                 x = block(x)
             return x
-        x = _side_by_side(x)
+        x = side_by_side(x)
         for block in self.level_blocks:
             x = block(x)
         return x.squeeze(2)
@@ -180,12 +180,12 @@ class Decoder(nn.Module):
         self.level_blocks = nn.ModuleList(
             _DecoderBlock(config, level, strides, widths) for strides, widths in blocks
         )
-        self.out = _Conv(config.emb_width, 1, 3, 1, 1)
+        self.out = Conv(config.emb_width, 1, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        faster = _lies_better(x)
+        faster = lies_better(x)
         if faster:
-            x = _side_by_side(x)
+            x = side_by_side(x)
         *blocks, last = reversed(self.level_blocks)
         for block in blocks:
             x = block(x)
@@ -195,10 +195,10 @@ class Decoder(nn.Module):
         assert isinstance(last, _DecoderBlock)
         x = last.model[:-1](x)
         stack, up = last.model[-1].children()
-        assert isinstance(up, _Up)
+        assert isinstance(up, ConvUp)
         return self._heard(stack(x), up).squeeze(2)
 
-    def _heard(self, x: Tensor, up: _Up) -> Tensor:
+    def _heard(self, x: Tensor, up: ConvUp) -> Tensor:
         """`out(up(x))` in one step: Tensor[B, width, 1, T / stride] -> Tensor[B, 1, 1, T].
 
         Nothing lies between the two, so they are one transposed convolution into one channel, which
