@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from jukebox_studio import audio
 from jukebox_studio.clip import Clip
-from jukebox_studio.command_types import Whole
+from jukebox_studio.command_types import Whole, by_level
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import Precision
 from jukebox_studio.progress import show_render
@@ -168,8 +168,8 @@ class RenderOptions:
         return Style(tuple(points))
 
     def sampling(self) -> tuple[Sampling, dict[int, Sampling]]:
-        temperatures = _by_level(self.temperature, "temperature")
-        top_ks, top_ps = _by_level(self.top_k, "top-k"), _by_level(self.top_p, "top-p")
+        temperatures = by_level(self.temperature, "temperature", 0.98)
+        top_ks, top_ps = by_level(self.top_k, "top-k"), by_level(self.top_p, "top-p")
 
         def of(level: int | None) -> Sampling:
             temperature, top_k, top_p = (
@@ -423,22 +423,6 @@ def _meter_map(text: str) -> MeterMap:
             raise JukeboxError(f"A meter begins with a bar, not at bar {float(bar):g}.")
         changes.append((bar.numerator, meter))
     return MeterMap.of(*changes)
-
-
-def _by_level(text: str, what: str) -> dict[int | None, float]:
-    """`0.98,0:0.9` as {None: 0.98, 0: 0.9}."""
-    found: dict[int | None, float] = {}
-    for piece in text.split(","):
-        level, colon, value = piece.rpartition(":")
-        try:
-            found[int(level) if colon else None] = float(value)
-        except ValueError:
-            raise JukeboxError(
-                f"{piece!r} is no {what}; write a number, or a level, a colon and a number."
-            ) from None
-    defaults = {"temperature": 0.98}
-    found.setdefault(None, defaults.get(what, 0.0))
-    return found
 
 
 def _spans(texts: tuple[str, ...], clip: Clip) -> tuple[Span, ...]:

@@ -8,7 +8,7 @@ import math
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -21,11 +21,12 @@ from unidecode import unidecode  # type: ignore[import-untyped]
 
 from jukebox_studio import audio
 from jukebox_studio.bundle import MANIFEST, VQVAE_FILE, Bundle, find_bundle
-from jukebox_studio.command_types import Positive, Whole
+from jukebox_studio.command_types import Positive, Whole, by_level
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
+from jukebox_studio.request import Sampling
 from jukebox_studio.training.alignment import Aligner
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, encode_tracks
 from jukebox_studio.training.conditions import (
@@ -96,6 +97,8 @@ def evaluate_bundle(
     samples: Positive = 200,
     seconds: float = 8.0,
     seed: Whole = 0,
+    temperature: str = "0.98",
+    top_p: str = "0",
     threads: Positive = 1,
     cache: Path | None = None,
     json_lines: Annotated[bool, Parameter(name="--json")] = False,
@@ -126,6 +129,10 @@ def evaluate_bundle(
         How long each continuation lasts.
     seed
         Seed of the continuations.
+    temperature
+        Of the continuations. By level: `0.98,0:0.9`.
+    top_p
+        Draw among the likeliest codes that together have this probability; 0 is off. By level too.
     threads
         Processor threads.
     cache
@@ -189,12 +196,23 @@ def evaluate_bundle(
     if "conditions" in parts:
         found["conditions"] = conditions = _conditions(setting, clips)
         show(conditions_section(conditions))
+    temperatures, top_ps = by_level(temperature, "temperature", 0.98), by_level(top_p, "top-p")
+    how = _Rendering(
+        seconds,
+        seed,
+        {
+            level: Sampling(
+                temperatures.get(level, temperatures[None]), top_p=top_ps.get(level, top_ps[None])
+            )
+            for level in bundle.manifest.priors
+        },
+    )
     if "samples" in parts:
-        found["samples"] = rendered = _samples(setting, samples, seconds, seed, out)
+        found["samples"] = rendered = _samples(setting, samples, how, out)
         show(samples_section(rendered))
         show(words_section(rendered))
     if "pictures" in parts:
-        drawn = _pictures(setting, seconds, seed, out)
+        drawn = _pictures(setting, how, out)
         found["pictures"] = drawn
         show(heads_section(drawn.heads))
     show(artists_section(levels, conditions, rendered))
@@ -282,6 +300,16 @@ class _Setting:
         return encode_tracks(load_vqvae(self.bundle), self.held_out, self.codes_cache)
 
 
+@dataclass(frozen=True)
+class _Rendering:
+    """How continuations are made."""
+
+    seconds: float
+    seed: int
+    sampling: dict[int, Sampling]
+    """By level."""
+
+
 def _conditions(setting: _Setting, clips: int) -> ConditionsReport:
     prior = load_prior(setting.bundle, setting.top)
     windows = CodeWindows(setting.coded, prior.config, setting.tables, seed=0)
@@ -299,9 +327,7 @@ def _conditions(setting: _Setting, clips: int) -> ConditionsReport:
     return conditions_report(prior, rows, found, lambda coded: is_sung(coded.track))
 
 
-def _samples(
-    setting: _Setting, count: int, seconds: float, seed: int, out: Path | None
-) -> SamplesReport:
+def _samples(setting: _Setting, count: int, how: _Rendering, out: Path | None) -> SamplesReport:
     manifest = setting.bundle.manifest
     rate, top = manifest.sample_rate_hz, setting.top
     hops = {level: manifest.vqvae.hop_samples(level) for level in {0, top}}
@@ -309,11 +335,9 @@ def _samples(
     voices, aligner = VoiceDetector(), Aligner()
     weights = setting.given_cache or evaluation_cache()
     embedder = KeptEmbedder(load_musicnn(weights / "musicnn"), weights / "embeddings")
-    renderer = Renderer(setting.bundle, setting.tables, seed)
-    clips = choose_clips(setting.held_out, count, hops[top], seconds)
-    key = settings_key(
-        folder=setting.folder.resolve(), split=setting.split, n=count, seconds=seconds, seed=seed
-    )
+    renderer = Renderer(setting.bundle, setting.tables, how.seed, how.sampling)
+    clips = choose_clips(setting.held_out, count, hops[top], how.seconds)
+    key = settings_key(folder=setting.folder.resolve(), split=setting.split, n=count, **asdict(how))
     folder = setting.kept / f"samples-{key}"
     renders = []
     for render in renderer.render(clips, folder / "renders"):
@@ -337,7 +361,7 @@ def _samples(
         voices=voices,
         aligner=aligner,
         known={level: KnownCodes(tracks, size) for level, tracks in codes.items()},
-        kept=Kept(setting.found / f"heard-{key}.json"),
+        kept=Kept(setting.found / "heard.json"),
         told=setting.told,
     )
 
@@ -358,17 +382,15 @@ class PicturesReport:
     """Every head that looks at words, the best first; none for a bundle without words."""
 
 
-def _pictures(setting: _Setting, seconds: float, seed: int, out: Path | None) -> PicturesReport:
+def _pictures(setting: _Setting, how: _Rendering, out: Path | None) -> PicturesReport:
     folder = out or Path("evaluation")
     _make_folder(folder)
     manifest = setting.bundle.manifest
     rate, top_hop = manifest.sample_rate_hz, manifest.vqvae.hop_samples(setting.top)
-    renderer = Renderer(setting.bundle, setting.tables, seed)
+    renderer = Renderer(setting.bundle, setting.tables, how.seed, how.sampling)
     artists = sorted({s.track.artist for s in setting.held_out})
-    clips = choose_clips(setting.held_out, 2 * len(artists), top_hop, seconds)
-    key = settings_key(
-        folder=setting.folder.resolve(), split=setting.split, seconds=seconds, seed=seed
-    )
+    clips = choose_clips(setting.held_out, 2 * len(artists), top_hop, how.seconds)
+    key = settings_key(folder=setting.folder.resolve(), split=setting.split, **asdict(how))
     files, by_artist = [], dict[str, list[Render]]()
     for render in renderer.render(clips, setting.kept / f"pictures-{key}"):
         by_artist.setdefault(render.clip.track.artist, []).append(render)

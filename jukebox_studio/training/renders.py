@@ -32,6 +32,7 @@ from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.operations import HOP_FRACTION
+from jukebox_studio.request import Sampling
 from jukebox_studio.sampling.song import LevelSettings, Picks, drawn, sample_level
 from jukebox_studio.sampling.windows import render_samples
 from jukebox_studio.training.data import Sound, Track, save_array
@@ -40,9 +41,7 @@ Samples = NDArray[np.float32]
 Codes = NDArray[np.int16]
 
 PROMPT_SECONDS = 4.0
-TEMPERATURE = 0.98
-"""What a request has that says nothing of it."""
-ROWS = 16
+ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -156,20 +155,28 @@ def choose_clips(
 class Renderer:
     """Renders clips of one length with one bundle."""
 
-    def __init__(self, bundle: Bundle, tables: LabelTables, seed: int) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        tables: LabelTables,
+        seed: int,
+        sampling: Mapping[int, Sampling] | None = None,
+    ) -> None:
+        """sampling: by level; as a request has it that says nothing of it where left out."""
         self.vqvae: VQVAE = load_vqvae(bundle)
         self.priors: dict[int, Prior] = {n: load_prior(bundle, n) for n in bundle.manifest.priors}
         self.tables = tables
         self.seed = seed
         self.top = max(self.priors)
-        self.settings = {
-            level: LevelSettings(
+        self.settings = {}
+        for level in self.priors:
+            how = (sampling or {}).get(level, Sampling())
+            self.settings[level] = LevelSettings(
                 hop_fraction=HOP_FRACTION["top" if level == self.top else "lower"],
-                temperature=TEMPERATURE,
+                temperature=how.temperature,
+                top_p=how.top_p,
                 most_rows=ROWS,
             )
-            for level in self.priors
-        }
 
     def render(self, clips: Sequence[Clip], kept: Path | None = None) -> Iterator[Render]:
         """One after the other, made a batch at a time.
