@@ -23,6 +23,8 @@ Samples = NDArray[np.float32]
 
 BANDS = 96
 STFT = Stft(1024, 256, 1024)
+AROUND_CHARACTERS = 12
+"""Shown before and after those that are sung."""
 RANGE_DB = 80.0
 """Below the loudest of a picture, black."""
 
@@ -76,9 +78,12 @@ def draw_alignment(
     """Where a head looks, Array[n_ctx, N], under the line of what is really sung."""
     figure_module = from_extra("matplotlib.figure", "Drawing pictures")
     shown = np.flatnonzero(window.tokens > 0)
-    first, last = int(shown[0]), int(shown[-1]) + 1
+    # Words that are sung long before or after would only make the others small.
+    sung = window.sung[np.isfinite(window.sung)]
+    first = max(int(shown[0]), int(sung.min()) - AROUND_CHARACTERS)
+    last = min(int(shown[-1]), int(sung.max()) + AROUND_CHARACTERS) + 1
     figure = figure_module.Figure(
-        figsize=(11, max(4.0, 0.13 * (last - first))), layout="constrained"
+        figsize=(11, max(4.0, 0.14 * (last - first))), layout="constrained"
     )
     axis = figure.subplots()
     seconds = len(weights) * seconds_per_code
@@ -93,7 +98,7 @@ def draw_alignment(
     )
     axis.plot((np.arange(len(weights)) + 0.5) * seconds_per_code, window.sung + 0.5, color="cyan")
     letters = [detokenize([int(t)], version).replace("\n", "/") for t in window.tokens[first:last]]
-    axis.set_yticks(np.arange(first, last) + 0.5, letters, fontsize=5)
+    axis.set_yticks(np.arange(first, last) + 0.5, letters, fontsize=9)
     axis.set_xlabel("seconds; cyan: what is sung")
     axis.set_title(
         f"{window.track.track.title}: layer {score.layer}, head {score.head}, "
