@@ -1,24 +1,28 @@
 """Encoding and decoding in chunks at the published shape: the same numbers, bounded memory.
 
-    python benchmarks/chunked_vqvae.py --seconds 30 --compare
+    python benchmarks/chunked_vqvae.py --seconds 10 --compare
     python benchmarks/chunked_vqvae.py --seconds 600
 
-The first compares with one pass over the whole audio, code by code and sample by sample. The second
-prints the peak of the process's memory, which has to stay under 2 GB. Weights are random.
+The first compares with one pass over the whole audio, code by code and sample by sample, and in
+time; RESULTS keeps the seconds that a second of audio takes. The second prints the peak of the
+process's memory, which has to stay under 2 GB. Weights are random.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import sys
 import time
+from pathlib import Path
 
 import torch
 
 from jukebox_studio.model.config import PUBLISHED_VQVAE
 from jukebox_studio.model.vqvae import VQVAE
 
+RESULTS = Path(__file__).parent / "results" / "chunked_vqvae.json"
 LEAST_MARGIN = 1e-5
 LARGEST_DIFFERENCE = 1e-5
 MOST_MEMORY_GB = 2.0
@@ -39,7 +43,7 @@ def main() -> int:
     time_axis = torch.arange(length) / config.sample_rate_hz
     audio = 0.3 * torch.sin(2 * torch.pi * (110 + 20 * time_axis) * time_axis)
     audio = (audio + 0.05 * torch.randn(length))[None, :, None]
-    good = True
+    good, results = True, dict[str, dict[str, float]]()
     for level in range(config.levels):
         codebook = model.codebook(level)
         probe = model.encoder_output(audio[:, : 128 * 1000], level)
@@ -64,19 +68,34 @@ def main() -> int:
             flush=True,
         )
         if options.compare:
-            good &= compare(model, audio, codes, level, options.chunk_seconds)
+            results[f"level {level}"] = took = {
+                "encode": (encoded - start) / options.seconds,
+                "decode": (decoded - encoded) / options.seconds,
+            }
+            good &= compare(model, audio, codes, level, options.chunk_seconds, took)
         else:
             good &= memory_gb < MOST_MEMORY_GB
+    if results:
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print("as it should be" if good else "NOT as it should be")
     return 0 if good else 1
 
 
 def compare(
-    model: VQVAE, audio: torch.Tensor, codes: torch.Tensor, level: int, chunk_seconds: float
+    model: VQVAE,
+    audio: torch.Tensor,
+    codes: torch.Tensor,
+    level: int,
+    chunk_seconds: float,
+    took: dict[str, float],
 ) -> bool:
+    """Whether both ways give the same; `took` gets the seconds of one pass."""
+    seconds = audio.shape[1] / model.config.sample_rate_hz
+    start = time.perf_counter()
     encoded = model.encoder_output(audio, level)
     codebook = model.codebook(level)
     whole, wrong, excused = codebook.encode(encoded)[0], 0, 0
+    took["encode at once"] = (time.perf_counter() - start) / seconds
     for start in range(0, codes.shape[1], 4096):
         part = slice(start, start + 4096)
         best = codebook.distances(encoded[0, :, part].T).topk(2, largest=False).values
@@ -84,12 +103,15 @@ def compare(
         clear = best[:, 1] - best[:, 0] >= LEAST_MARGIN
         wrong += int((differs & clear).sum())
         excused += int((differs & ~clear).sum())
+    start = time.perf_counter()
     once = model.decode([codes], level)
+    took["decode at once"] = (time.perf_counter() - start) / seconds
     chunked = model.decode_chunked(codes, level, chunk_seconds)
     difference = float((once - chunked).abs().max())
     print(
         f"  {codes.shape[1]} codes, {len(whole.unique())} kinds: {wrong} differ, "
-        f"{excused} more within {LEAST_MARGIN:g} of a tie; audio differs by {difference:.2e}"
+        f"{excused} more within {LEAST_MARGIN:g} of a tie; audio differs by {difference:.2e}; at "
+        f"once: encode {took['encode at once']:.3f} s/s, decode {took['decode at once']:.3f} s/s"
     )
     return wrong == 0 and difference <= LARGEST_DIFFERENCE
 
