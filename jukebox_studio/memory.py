@@ -19,9 +19,9 @@ from jukebox_studio.request import Continue, Request
 from jukebox_studio.sampling.segments import batches, can_be_cut, split_stretch
 from jukebox_studio.sampling.windows import FEWEST_ROWS, MOST_ROWS
 
-PROGRAM_BYTES = 415_000_000
-"""Python, torch and the libraries that a render uses, without a model (measured on Linux, with
-torch for the CPU)."""
+PROGRAM_BYTES = 545_000_000
+"""Python, torch, what is compiled, and the libraries that a render uses, without a model (measured
+on Linux, with torch for the CPU)."""
 
 _FLOAT_BYTES = 4
 _CHUNK_SECONDS = 4.0
@@ -34,8 +34,10 @@ _FED_AT_ONCE = 1024
 _LIVE_ACTIVATIONS = 13
 """Tensors of the size of a residual block's input that are there while it is convolved, torch's own
 working space among them (measured)."""
-_KEPT_ACTIVATIONS = 4
-"""Of them, what torch keeps for the next convolution of that length (measured)."""
+_KEPT_BYTES = 45_000_000
+"""By each level of the VQ-VAE, for the next convolution of a length that it has met (measured)."""
+_PREVIEW_COPIES = 3
+"""Of a variant, that are kept of its previews until the render ends (measured)."""
 _SOUND_COPIES = 9
 """Of a result, while it is widened, joined to the clip and written (measured)."""
 _TAIL_SECONDS = 10.0
@@ -108,7 +110,7 @@ class MemoryPlan:
     """Memory of a render, in bytes, beside `PROGRAM_BYTES`."""
 
     vqvae_bytes: int
-    """Weights, and what torch keeps of convolutions."""
+    """Weights, and what is kept of convolutions and of what was heard."""
     convolving_bytes: int
     """While a clip is encoded or codes are decoded."""
     sound_bytes: int
@@ -169,9 +171,11 @@ def plan(manifest: Manifest, asked: Asked = Asked()) -> MemoryPlan:
     channels = 2 if asked.is_wide else 1
     heard = (asked.new_seconds + _TAIL_SECONDS) * asked.rate_hz * channels
     longest = max(asked.new_seconds, asked.clip_seconds)
+    previews = asked.variants * asked.new_seconds * asked.rate_hz * channels * _PREVIEW_COPIES
     widest = _FLOAT_BYTES * max(_widest_values(vqvae, n, longest) for n in range(vqvae.levels))
     return MemoryPlan(
-        vqvae_bytes=_values(vqvae_shapes(vqvae)) * _FLOAT_BYTES + _KEPT_ACTIVATIONS * widest,
+        vqvae_bytes=(_values(vqvae_shapes(vqvae)) + round(previews)) * _FLOAT_BYTES
+        + vqvae.levels * _KEPT_BYTES,
         convolving_bytes=_LIVE_ACTIVATIONS * widest,
         sound_bytes=round(heard * _SOUND_COPIES) * _FLOAT_BYTES,
         levels=tuple(needs),
