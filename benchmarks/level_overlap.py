@@ -21,7 +21,7 @@ import torch
 from jukebox_studio.bundle import find_bundle
 from jukebox_studio.model.load import load_prior
 from jukebox_studio.model.prior import Prior
-from jukebox_studio.operations import HOP_FRACTION
+from jukebox_studio.operations import FAST_HOP_FRACTION
 from jukebox_studio.sampling.decode import Decoder
 from jukebox_studio.sampling.segments import split_stretch
 
@@ -66,7 +66,8 @@ def main() -> None:
     segments = split_stretch(known, known + new, known, n_ctx, ratio)
     longest = max(w.length for w in segments)
     rows = 2 * given.variants  # stereo
-    window = int(HOP_FRACTION["top"] * top.config.n_ctx)
+    windows = -(-top_steps // int(FAST_HOP_FRACTION * top.config.n_ctx))
+    window = top_steps / windows
     found = {}
     print(
         "| threads | order | all sampled, s | first segment of the bottom, s |\n|---|---|---|---|"
@@ -78,10 +79,10 @@ def main() -> None:
         above, below = top_steps * a_top, longest * a_few
         orders = {"one level after the other": (above + longest * a_many,) * 2}
         by_turns = above + len(segments) * below
-        first = min(window, top_steps) * a_top + below
+        first = window * a_top + below
         orders["by turns"] = by_turns, first
         if threads == 1:
-            both = max(above, min(window, top_steps) * a_top + len(segments) * below)
+            both = max(above, window * a_top + len(segments) * below)
             orders["side by side, a thread each"] = max(both, above + below), first
         for order, (whole, first_s) in orders.items():
             print(f"| {threads} | {order} | {whole:.2f} | {first_s:.2f} |", flush=True)

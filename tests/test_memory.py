@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 from tiny_priors import random_prior
 
 from jukebox_studio import heap
@@ -16,10 +17,12 @@ from jukebox_studio.model.config import (
     PRIORS,
     PUBLISHED_PRIORS,
     PUBLISHED_VQVAE,
+    ConditionerConfig,
     Precision,
     PriorConfig,
     TransformerConfig,
 )
+from jukebox_studio.sampling.decode import Decoder
 from jukebox_studio.sampling.weights import head_weights, stack_weights
 
 
@@ -82,13 +85,46 @@ def test_packed_weights_take_what_is_told(precision: Precision) -> None:
     small = random_prior(PRIORS["tiny_level_0"])
     stack_weights(small.prior.transformer, precision)  # what compiling takes is the program's
     heap.give_back()
-    before = anonymous_bytes()
+    before = proc_bytes("RssAnon")
     kept = stack_weights(prior.prior.transformer, precision), head_weights(prior.prior, precision)
     assert kept
     heap.give_back()
-    assert anonymous_bytes() - before == pytest.approx(told, rel=0.15)
+    assert proc_bytes("RssAnon") - before == pytest.approx(told, rel=0.15)
 
 
-def anonymous_bytes() -> int:
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what /proc counts")
+@torch.no_grad()
+def test_a_window_takes_what_is_told() -> None:
+    rows, stack = 24, TransformerConfig(256, 12, 2, 2, 64)
+    config = replace(
+        PUBLISHED[0],
+        n_ctx=4096,
+        transformer=stack,
+        labels=None,
+        conditioner=ConditionerConfig(32, 2, (2, 2)),
+    )
+    asked = Asked(variants=rows, is_wide=False, clip_seconds=0.0)
+    told = plan(manifest({0: config}), asked).levels[0].working_bytes
+    prior = random_prior(config)
+
+    def window() -> None:
+        above = torch.randint(config.codebook_size, (rows, config.n_ctx // 4))
+        decoder = Decoder(prior, rows, prior.conditioning(None, above))
+        for cache in decoder._stack.caches:
+            cache.fill_(0.1)  # as at its end: nothing takes memory before it is written
+        decoder.step(None)
+
+    window()  # packs and compiles
+    heap.give_back()
+    before = proc_bytes("VmRSS")
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")  # the peak, to now
+    window()
+    taken = proc_bytes("VmHWM") - before
+    assert taken > 200e6
+    assert taken == pytest.approx(told, rel=0.15)
+
+
+def proc_bytes(what: str) -> int:
     with open("/proc/self/status", encoding="ascii") as file:
-        return next(int(x.split()[1]) * 1024 for x in file if x.startswith("RssAnon"))
+        return next(int(x.split()[1]) * 1024 for x in file if x.startswith(what))
