@@ -481,7 +481,7 @@ class _Render:
         return [Keep(known, self._distances(level), by_row, first_id)]
 
     def _distances(self, level: int) -> Tensor:
-        return code_distances(self.models.vqvae().codebook(level).k)
+        return code_distances(self.models.vqvae().codebook(level).k.cpu())
 
     def _best(self, level: int, made: Tensor, candidates: int) -> Tensor:
         """Of Tensor[variants x candidates, T] the rows that lead best to what follows the spans."""

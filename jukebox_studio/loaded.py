@@ -34,9 +34,13 @@ def bundle_sha256(bundle: Bundle) -> str:
 
 
 class Models:
-    """One bundle at a time, each network loaded when it is first asked for."""
+    """One bundle at a time, each network loaded when it is first asked for.
+
+    On a GPU where torch can use one; codes and sound stay on the processor.
+    """
 
     def __init__(self) -> None:
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._bundle: Bundle | None = None
         self._sha256 = ""
         self._vqvae: VQVAE | None = None
@@ -65,12 +69,12 @@ class Models:
 
     def vqvae(self) -> VQVAE:
         if self._vqvae is None:
-            self._vqvae = load_vqvae(self.bundle)
+            self._vqvae = load_vqvae(self.bundle, self._device)
         return self._vqvae
 
     def prior(self, level: int) -> Prior:
         if level not in self._priors:
-            self._priors[level] = load_prior(self.bundle, level)
+            self._priors[level] = load_prior(self.bundle, level, self._device)
         return self._priors[level]
 
     def tables(self, level: int) -> LabelTables | None:
@@ -94,7 +98,7 @@ class Models:
         need = next(n for n in plan.levels if n.level == level)
         note = ""
         for last_resort in (False, True):
-            free = psutil.virtual_memory().available * (1.0 - SPARE_SHARE)
+            free = self._free_bytes() * (1.0 - SPARE_SHARE)
             if not self.has(level):
                 free -= need.held_bytes
             fit = int(free // max(1, need.row_bytes))
@@ -114,12 +118,19 @@ class Models:
             needed = memory.size_text(need.held_bytes + FEWEST_ROWS * need.row_bytes)
             raise JukeboxError(
                 f"Level {level} of {self.bundle.manifest.name} needs {needed} of memory and "
-                f"{memory.size_text(psutil.virtual_memory().available)} are free. Close other "
+                f"{memory.size_text(self._free_bytes())} are free. Close other "
                 "programs, or choose a smaller model."
             )
         return fit, (
             f"Memory is short: {fit} of {rows} rows are sampled at a time, which takes longer."
         )
+
+    def _free_bytes(self) -> int:
+        if self._device.type == "cuda":
+            # What torch has kept of freed memory is free to it.
+            kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+            return int(torch.cuda.mem_get_info()[0]) + kept
+        return int(psutil.virtual_memory().available)
 
     def unload(self) -> None:
         """Give the memory back."""

@@ -29,6 +29,7 @@ def follow_up_bits(
     first quarter of a window is looked at, or what there is. 0 where nothing follows.
     """
     config = prior.config
+    device = next(prior.parameters()).device
     total = codes.new_zeros(len(codes), dtype=torch.float32)
     counted = 0
     for stretch in followed:
@@ -43,14 +44,14 @@ def follow_up_bits(
         for first in range(0, len(codes), _ROWS):
             rows = slice(first, first + _ROWS)
             logits = prior(
-                padded[rows],
+                padded[rows].to(device),
                 y[rows] if y is not None else None,
                 plan=plan[rows] if plan is not None else None,
             )
             at = slice(end - start, end - start + count)
             shift = config.merged_lyrics.vocabulary_size if config.merged_lyrics else 0
             lyrics = config.merged_lyrics.n_tokens if config.merged_lyrics else 0
-            spoken = logits[:, lyrics:][:, at].float()
+            spoken = logits[:, lyrics:][:, at].float().to(codes.device)
             nats = F.cross_entropy(
                 spoken.flatten(0, 1), (padded[rows][:, at] + shift).flatten(), reduction="none"
             )

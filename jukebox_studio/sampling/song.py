@@ -304,7 +304,7 @@ def align_lyrics(
         window = slice(start, start + config.n_ctx)
         for row in range(batch):
             weights = prior.attention_weights(
-                padded[row : row + 1, window],
+                padded[row : row + 1, window].to(_device(prior)),
                 torch.from_numpy(y[row : row + 1]).to(_device(prior)),
                 layers=[lyrics.alignment_layer],
             )[lyrics.alignment_layer]
