@@ -481,7 +481,8 @@ class _Render:
         return [Keep(known, self._distances(level), by_row, first_id)]
 
     def _distances(self, level: int) -> Tensor:
-        return code_distances(self.models.vqvae().codebook(level).k.cpu())
+        codebook = self.models.vqvae().codebook(level)
+        return self.canvas.once(("distances", level), lambda: code_distances(codebook.k.cpu()))
 
     def _best(self, level: int, made: Tensor, candidates: int) -> Tensor:
         """Of Tensor[variants x candidates, T] the rows that lead best to what follows the spans."""
@@ -745,7 +746,7 @@ class _Previews:
         rate, variant = self._render.request.clip.timeline_rate_hz, self._variants[row]
         path = self._render.job / f"preview-{variant}.wav"
         content, _ = encode(path, samples, rate, subtype="PCM_16")
-        write_atomically(path, content)
+        write_atomically(path, content, is_lasting=False)
         return Preview(variant, path, self._level, len(samples), rate)
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from jukebox_studio.errors import JukeboxError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, is_lasting: bool = True) -> None:
     """Put `content` at `path`, replacing what was there; a failure leaves what was there.
 
+    is_lasting: whether it has to outlive a power cut; waiting for the disk costs milliseconds.
     Raises JukeboxError when it cannot be written: full disk, no folder, no permission.
     """
     # In the same folder, since only a rename within one file system replaces in a single step.
@@ -20,8 +21,9 @@ def write_atomically(path: Path, content: bytes) -> None:
         with temporary.open("xb") as file:
             file.write(content)
             file.flush()
-            # Else a power cut after the rename could leave the new name on an empty file.
-            os.fsync(file.fileno())
+            if is_lasting:
+                # Else a power cut after the rename could leave the new name on an empty file.
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise JukeboxError(

@@ -62,16 +62,17 @@ def sound_of(
     *,
     length_samples: int | None = None,
     tail_seconds: float = TAIL_SECONDS,
+    is_coarse: bool = False,
 ) -> Sound:
     """What codes int64 Tensor[T] of a level sound like as a result of the canvas' request.
 
     side: the second bottom codes of a stereo result. gain_db: that of an earlier decoding; None
     measures it. The same codes and gain give the same samples. What is spare for a stretch comes
     at the end. length_samples: other than the whole result, while it grows. tail_seconds: how much
-    of the clip's end level and joint are fitted to.
+    of the clip's end level and joint are fitted to. is_coarse: as for `VQVAE.decode`, for previews.
     """
     request, plan = canvas.request, canvas.plan
-    voice = _Voice(canvas, codes, side, level)
+    voice = _Voice(canvas, codes, side, level, is_coarse)
     if isinstance(request.operation, Continue):
         length = length_samples or plan.length_samples + plan.spare_samples
         return _continued(canvas, voice, length, gain_db, tail_seconds)
@@ -83,8 +84,16 @@ def sound_of(
 class _Voice:
     """Codes that can be heard at any place of the canvas, at the timeline's rate."""
 
-    def __init__(self, canvas: Canvas, codes: Tensor, side: Tensor | None, level: int) -> None:
+    def __init__(
+        self,
+        canvas: Canvas,
+        codes: Tensor,
+        side: Tensor | None,
+        level: int,
+        is_coarse: bool = False,
+    ) -> None:
         self.canvas, self.codes, self.side, self.level = canvas, codes, side, level
+        self.is_coarse = is_coarse
         self.rate_hz = canvas.clip.timeline_rate_hz
 
     @property
@@ -123,7 +132,8 @@ class _Voice:
         wanted = math.floor(at - Fraction(before * model_rate, rate)) - margin
         first = _shared_start(at, max(0, wanted), model_rate, rate)
         last = math.ceil(at + Fraction(after * model_rate, rate)) + margin
-        decoded = decode_stretch(vqvae, codes, self.level, first, last, self.canvas.pieces)
+        pieces, coarse = self.canvas.pieces, self.is_coarse
+        decoded = decode_stretch(vqvae, codes, self.level, first, last, pieces, is_coarse=coarse)
         made = audio.resample(decoded, model_rate, rate)
         begin = nearest((at - first) * rate / model_rate) - before
         if begin < 0:  # the canvas begins in the midst of what is asked for
@@ -165,15 +175,18 @@ def decode_stretch(
     start_samples: int,
     end_samples: int,
     kept: Pieces | None = None,
+    *,
+    is_coarse: bool = False,
 ) -> Samples:
     """Audio [end - start] of codes int64 Tensor[T], as if all of them were decoded.
 
-    Less where the codes end before. kept: see `VQVAE.decode_chunked`.
+    Less where the codes end before. kept, is_coarse: see `VQVAE.decode_chunked`.
     """
     hop, halo = vqvae.config.hop_samples(level), vqvae.config.decoder_halo_codes(level)
     first = max(0, start_samples // hop - halo)
     last = min(len(codes), -(-end_samples // hop) + halo)
-    decoded = vqvae.decode_chunked(codes[None, first:last], level, kept=kept)[0, :, 0].numpy()
+    heard = vqvae.decode_chunked(codes[None, first:last], level, kept=kept, is_coarse=is_coarse)
+    decoded = heard[0, :, 0].numpy()
     return decoded[start_samples - first * hop : end_samples - first * hop]
 
 
@@ -383,12 +396,19 @@ class GrowingPreview:
             return False
         if not done:
             first = sound_of(
-                canvas, codes, None, level, length_samples=length, tail_seconds=PREVIEW_TAIL_SECONDS
+                canvas,
+                codes,
+                None,
+                level,
+                length_samples=length,
+                tail_seconds=PREVIEW_TAIL_SECONDS,
+                is_coarse=True,
             )
             self._gain_db, self.samples = first.gain_db, first.samples
             return True
         at = plan.result_at + Fraction(done * canvas.rate_hz, rate)
-        added = _Voice(canvas, codes, None, level).decoded(codes, at, 0, length - done)
+        voice = _Voice(canvas, codes, None, level, is_coarse=True)
+        added = voice.decoded(codes, at, 0, length - done)
         added = added * _factor(self._gain_db or 0.0)
         over = np.repeat(added[:, None], canvas.channels, axis=1)
         self.samples = np.concatenate([self.samples, over])

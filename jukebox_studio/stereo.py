@@ -35,6 +35,7 @@ _EMPTY_DB = -80.0
 _CROSSOVER = 0.25
 # A band's gain reaches a little into its neighbours, so the gains are found in a few rounds.
 _ROUNDS = 4
+_CLOSE_DB = 0.1
 
 
 def widened(
@@ -139,7 +140,9 @@ def shaped_side(
             change = np.minimum(wanted - found, -overall)
         change = np.where(np.isneginf(found) & ~np.isneginf(wanted), 0.0, change)
         change = np.nan_to_num(change, nan=0.0, neginf=_TAKEN_OUT_DB)
-        gains_db = np.minimum(gains_db + change, _MOST_BAND_GAIN_DB)
+        before_db, gains_db = gains_db, np.minimum(gains_db + change, _MOST_BAND_GAIN_DB)
+        if np.abs(gains_db - before_db).max() < _CLOSE_DB:
+            break
         shaped = _equalised(spectrum, len(side), gains_db, rate_hz, edges_hz)
     # What the rounds left over.
     excess = max(float(np.max(ratios, initial=0.0)) for ratios in ratios_db())

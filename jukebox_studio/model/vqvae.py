@@ -34,7 +34,7 @@ class Conv(nn.Conv1d):
             return super().forward(x)
         # With one thread torch takes a slow path for kernels of one, unless they are dilated.
         dilation = self.dilation[0] if self.kernel_size[0] > 1 else 2
-        weight, bias = self.weight.unsqueeze(2), self.bias
+        weight, bias = _as_wide(x, self)
         x = x.contiguous(memory_format=torch.channels_last)
         padding = (0, int(self.padding[0]))
         return F.conv2d(x, weight, bias, (1, self.stride[0]), padding, (1, dilation))
@@ -46,8 +46,15 @@ class ConvUp(nn.ConvTranspose1d):
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         if x.dim() == 3:
             return super().forward(x, output_size)
-        weight, padding = self.weight.unsqueeze(2), (0, int(self.padding[0]))
-        return F.conv_transpose2d(x, weight, self.bias, (1, self.stride[0]), padding)
+        weight, bias = _as_wide(x, self)
+        padding = (0, int(self.padding[0]))
+        return F.conv_transpose2d(x, weight, bias, (1, self.stride[0]), padding)
+
+
+def _as_wide(x: Tensor, conv: nn.Conv1d | nn.ConvTranspose1d) -> tuple[Tensor, Tensor | None]:
+    """The weights of a convolution over Tensor[B, C, 1, T], in its precision."""
+    bias = None if conv.bias is None else conv.bias.to(x.dtype)
+    return conv.weight.to(x.dtype).unsqueeze(2), bias
 
 
 def side_by_side(x: Tensor) -> Tensor:
@@ -60,6 +67,11 @@ def side_by_side(x: Tensor) -> Tensor:
 
 def lies_better(x: Tensor) -> bool:
     return x.device.type == "cpu" and not torch.is_grad_enabled()
+
+
+def has_quick_bfloat16() -> bool:
+    """Whether the processor multiplies in it, which without is many times slower than float32."""
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 class ResidualBlock(nn.Module):
@@ -210,7 +222,8 @@ class Decoder(nn.Module):
         kernel = F.conv1d(up.weight, self.out.weight, padding=2)
         bias = self.out.bias + (self.out.weight[0].sum(1) * up.bias).sum()
         padding = up.stride[0] // 2 + 1
-        heard = F.conv_transpose2d(x, kernel.unsqueeze(2), bias, (1, up.stride[0]), (0, padding))
+        kernel, bias = kernel.to(x.dtype).unsqueeze(2), bias.to(x.dtype)
+        heard = F.conv_transpose2d(x, kernel, bias, (1, up.stride[0]), (0, padding))
         ends = min(2, x.shape[3])
         heard[..., :1] = self.out(up(x[..., :ends]))[..., :1]
         heard[..., -1:] = self.out(up(x[..., -ends:]))[..., -1:]
@@ -428,14 +441,19 @@ class VQVAE(nn.Module):
         levels = range(start_level, self.config.levels if end_level is None else end_level)
         return [self.codebook(n).encode(self.encoder_output(audio, n)) for n in levels]
 
-    def decode(self, codes: Sequence[Tensor], start_level: int = 0) -> Tensor:
+    def decode(
+        self, codes: Sequence[Tensor], start_level: int = 0, *, is_coarse: bool = False
+    ) -> Tensor:
         """Codes of levels `start_level` and up -> Tensor[B, T, 1].
 
-        As in the original only the codes of `start_level` itself, codes[0], are heard.
+        As in the original only the codes of `start_level` itself, codes[0], are heard. is_coarse:
+        in bfloat16 where that is quick, 50 dB below which (the starter) it is another sound.
         """
         vectors = self.codebook(start_level).decode(codes[0])
+        if is_coarse and has_quick_bfloat16() and lies_better(vectors):
+            vectors = vectors.bfloat16()
         audio: Tensor = self.decoders[start_level](vectors)
-        return audio.transpose(1, 2)
+        return audio.float().transpose(1, 2)
 
     def encode_chunked(self, audio: Tensor, level: int, chunk_seconds: float = 4.0) -> Tensor:
         """`encode` of one level in pieces: Tensor[B, T, C] -> Tensor[B, T / hop].
@@ -458,27 +476,40 @@ class VQVAE(nn.Module):
         return torch.cat(list(_with_halo(piece, total, size, halo, 1)), dim=1)
 
     def decode_chunked(
-        self, codes: Tensor, level: int, chunk_seconds: float = 4.0, kept: Pieces | None = None
+        self,
+        codes: Tensor,
+        level: int,
+        chunk_seconds: float = 4.0,
+        kept: Pieces | None = None,
+        *,
+        is_coarse: bool = False,
     ) -> Tensor:
         """`decode` of one level in pieces: Tensor[B, T / hop] -> Tensor[B, T, 1].
 
         kept: pieces of earlier calls, which those of the same codes are taken from; the first
-        `MOST_KEPT_PIECES` of a level are added.
+        `MOST_KEPT_PIECES` of a level are added. is_coarse: as for `decode`.
         """
         hop = self.config.hop_samples(level)
         size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
-        return torch.cat(list(self.decode_pieces(codes, level, size, kept)), dim=1)
+        pieces = self.decode_pieces(codes, level, size, kept, is_coarse=is_coarse)
+        return torch.cat(list(pieces), dim=1)
 
     def decode_pieces(
-        self, codes: Tensor, level: int, size_codes: int, kept: Pieces | None = None
+        self,
+        codes: Tensor,
+        level: int,
+        size_codes: int,
+        kept: Pieces | None = None,
+        *,
+        is_coarse: bool = False,
     ) -> Iterator[Tensor]:
         """Audio of `size_codes` codes after the other, Tensor[B, size * hop, 1] each."""
 
         def piece(start: int, end: int) -> Tensor:
             part = codes[:, start:end]
             there = part.to(self.codebook(level).k.device)
-            if kept is None:
-                return self.decode([there], level).to(codes.device)
+            if kept is None or is_coarse:
+                return self.decode([there], level, is_coarse=is_coarse).to(codes.device)
             key = level, part.cpu().numpy().tobytes()
             if key in kept:
                 return kept[key]

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from jukebox_studio.model.config import PUBLISHED_VQVAE, STARTER_VQVAE, TINY_VQVAE, VQVAEConfig
-from jukebox_studio.model.vqvae import VQVAE, Codebook, Pieces
+from jukebox_studio.model.vqvae import VQVAE, Codebook, Pieces, has_quick_bfloat16
 
 UNEVEN = VQVAEConfig(
     name="uneven",
@@ -86,6 +86,33 @@ def test_the_last_two_layers_are_one_without_gradients(config: VQVAEConfig, leng
             at_once = decoder(vectors)
         assert at_once.shape == (2, 1, length * config.hop_samples(level))
         assert (at_once - layer_by_layer).abs().max() <= 2e-6 * layer_by_layer.abs().max()
+
+
+@pytest.mark.parametrize("config", [TINY_VQVAE, UNEVEN, STARTER_VQVAE], ids=lambda c: c.name)
+def test_how_channels_lie_in_memory_is_not_heard(config: VQVAEConfig) -> None:
+    model = random_model(config)
+    audio = torch.randn(2, 20 * config.hop_samples(config.levels - 1), 1) * 0.3
+    for level in range(config.levels):
+        plain = model.encoder_output(audio, level)  # as gradients are asked for
+        codes = model.encode(audio, level, level + 1)[0]
+        with torch.no_grad():
+            torch.testing.assert_close(model.encoder_output(audio, level), plain)
+            clear = torch.stack([margins(model, audio[i : i + 1], level) for i in (0, 1)]) >= 1e-5
+            assert torch.equal(model.encode(audio, level, level + 1)[0][clear], codes[clear])
+
+
+@pytest.mark.parametrize("config", [TINY_VQVAE, STARTER_VQVAE], ids=lambda c: c.name)
+@torch.no_grad()
+def test_coarse_sound_is_nearly_the_same(config: VQVAEConfig) -> None:
+    model = random_model(config)
+    for level in range(config.levels):
+        codes = torch.randint(config.codebook_size, (1, 100))
+        exact = model.decode_chunked(codes, level)
+        coarse = model.decode_chunked(codes, level, is_coarse=True)
+        assert coarse.dtype == torch.float32
+        error = (coarse - exact).square().mean() / exact.var()
+        assert error < 10 ** (-30 / 10)
+        assert has_quick_bfloat16() == bool(error > 0)
 
 
 def test_pieces_that_are_there_are_not_decoded_again() -> None:
