@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 SOURCE_LANE = "source"
@@ -37,3 +38,8 @@ class Lane:
 
 def variant_lane_id(variant_id: int) -> str:
     return f"variant-{variant_id}"
+
+
+def now() -> datetime:
+    """What a change is dated with: here and now, with where here is."""
+    return datetime.now().astimezone()

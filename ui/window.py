@@ -63,11 +63,12 @@ from ui.history import VariantHistory
 from ui.inbox import ClipInbox, dropped_paths
 from ui.messages import MessageBar
 from ui.models_page import ModelsPage
+from ui.new_clips import AUDIO_SUFFIXES, DawTempo
 from ui.outbox import Outbox
 from ui.panel_controls import ElidedLabel, WholeComboBox, describe
 from ui.player import Player
 from ui.preset_menu import PresetShelf
-from ui.project import AUDIO_SUFFIXES, DawTempo, Project
+from ui.project import Project
 from ui.queue_panel import Done, QueuePanel
 from ui.request_panel import RequestPanel
 from ui.settings import SettingsPage, SettingsStore, playback_settings

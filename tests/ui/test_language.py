@@ -59,7 +59,7 @@ NOT_READ_BY_PEOPLE = {
     ("daw_link.py", "; send it first."),
     ("daw_link.py", "There is no render "),
     ("playback.py", "The player knows no command “"),
-    ("project.py", "The session has no job that works in "),
+    ("session_jobs.py", "The session has no job that works in "),
 }
 IN_ANOTHER_PROCESS = {"playable.py", "playback.py"}
 """These have no Qt and so no catalogue: the window shows what they say as they say it."""

@@ -22,15 +22,8 @@ from jukebox_studio.request import Continue, Request
 from jukebox_studio.session import Session
 from jukebox_studio.session_records import SessionClip
 from jukebox_studio.style import Style
-from ui.project import (
-    LONGEST_WORD_SECONDS,
-    Project,
-    blend_said,
-    look_at,
-    round_tempo,
-    sung_words,
-    words_in_time,
-)
+from ui.new_clips import look_at, round_tempo
+from ui.project import LONGEST_WORD_SECONDS, Project, blend_said, sung_words, words_in_time
 from ui.shared import SOURCE_LANE
 
 WAIT_MS = 20_000
