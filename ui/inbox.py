@@ -301,10 +301,14 @@ class ClipInbox(QWidget):
         clips: Sequence[SessionClip],
         guesses: Mapping[int, TempoGuess],
         variants: Mapping[int, int],
+        wanted: int | None = None,
     ) -> None:
-        """All clips of the project, their guessed tempos, and how many variants each has."""
+        """All clips of the project, their guessed tempos, and how many variants each has.
+
+        wanted: a clip to turn to, instead of staying where one is.
+        """
         self._guesses = dict(guesses)
-        kept = self.current
+        kept = self.current if wanted is None else wanted
         self.model.set_clips(clips, guesses, variants)
         if kept is not None:
             self.choose(kept)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -49,6 +49,7 @@ from jukebox_studio.tempo_detection import TempoGuess
 from ui.background import Background
 from ui.draft import asked_length, shown_name
 from ui.new_clips import DawTempo, Looked, look_at
+from ui.project_state import ProjectState, read_state, write_state
 from ui.session_jobs import RecordingEngine, SessionJobStore, described_by
 from ui.shared import SOURCE_LANE, Lane, now, variant_lane_id
 from ui.words import change_name, operation_name, translate
@@ -97,8 +98,11 @@ class Project(QObject):
         """Raises JukeboxError where the queue of the session cannot be read."""
         super().__init__(parent)
         self.session = session
-        self.guesses: dict[int, TempoGuess] = {}
+        state = read_state(session.folder)
+        self.guesses: dict[int, TempoGuess] = dict(state.guesses)
         """Of clips whose tempo was heard, not told, until the musician confirms it."""
+        self.last_clip_id = state.clip_id
+        """The clip that was worked on last, also in an earlier run of the program."""
         self.growing: dict[tuple[int, int], Growing] = {}
         self.upsampled: dict[str, float] = {}
         """How much of a lane that can be heard as a preview has its full quality, 0 to 1."""
@@ -109,6 +113,8 @@ class Project(QObject):
         self._wanted_words: set[Path] = set()
         self._background = Background(self)
         self._background.failed.connect(self.failed)
+        # One at a time: the last is to be kept. A full disk is told of by what matters more.
+        self._state_keeper = Background(self, threads=1)
         self._queue_state = QueueState()
         self._is_left = False
         # Before anything is observed: it brings what the queue's thread says to this one.
@@ -148,6 +154,7 @@ class Project(QObject):
                 self.session.note_clip(added.id, result.said, when=now())
             if result.guess is not None:
                 self.guesses[added.id] = result.guess
+                self._keep_state()
             self._added(added)
             self.told.emit(self.tr("{name}: {said}").format(name=name, said=result.said))
             if then is not None:
@@ -175,9 +182,22 @@ class Project(QObject):
         clip = self.session.clip(clip_id).clip
         song = SongTime.steady(checked_tempo(tempo_bpm), meter)
         self.session.update_clip(clip_id, replace(clip, song=song), when=now())
-        self.guesses.pop(clip_id, None)
+        if self.guesses.pop(clip_id, None) is not None:
+            self._keep_state()
         self._places.clear()
         self.clips_changed.emit()
+
+    def work_on(self, clip_id: int) -> None:
+        """Remembered, for when the project is opened again."""
+        if clip_id != self.last_clip_id:
+            self.last_clip_id = clip_id
+            self._keep_state()
+
+    def _keep_state(self) -> None:
+        if self.session.read_only:
+            return
+        state = ProjectState(self.last_clip_id, dict(self.guesses))
+        self._state_keeper.start(lambda: write_state(self.session.folder, state), lambda _: None)
 
     def set_lyrics(self, clip_id: int, lyrics: str) -> None:
         """What the clip sings."""
@@ -370,8 +390,13 @@ class Project(QObject):
 
     # What is heard and seen
 
-    def lanes(self, clip_id: int, *, hidden: bool = False) -> list[Lane]:
-        """A clip and what was made of it, in the order of the tree; growing ones last."""
+    def lanes(
+        self, clip_id: int, variants: Sequence[Variant] | None = None, *, hidden: bool = False
+    ) -> list[Lane]:
+        """A clip and what was made of it, in the order of the tree; growing ones last.
+
+        variants: those of the clip, where they have been read already.
+        """
         clip = self.session.clip(clip_id)
         sounding = clip.sounding
         length = sounding.length_samples / sounding.rate_hz
@@ -388,7 +413,7 @@ class Project(QObject):
                 (),
             )
         ]
-        for variant in self.session.variants(clip_id):
+        for variant in self.session.variants(clip_id) if variants is None else variants:
             if hidden or not variant.hidden:
                 lanes.append(self._lane_of(variant))
         lanes += [self._growing_lane(g) for g in self.growing.values() if g.clip_id == clip_id]
@@ -554,6 +579,8 @@ class Project(QObject):
             self.queue.close()
             self.queue = None
         self._background.close()
+        self._state_keeper.wait()
+        self._state_keeper.close()
         self.session.close()
 
     # What other threads say

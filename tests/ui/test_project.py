@@ -20,10 +20,12 @@ from jukebox_studio.job_queue import QueueChanged, QueuedJob, QueueState
 from jukebox_studio.presets import presets_folder
 from jukebox_studio.request import Continue, Request
 from jukebox_studio.session import Session
-from jukebox_studio.session_records import SessionClip
+from jukebox_studio.session_records import SessionClip, Variant
 from jukebox_studio.style import Style
+from jukebox_studio.tempo_detection import TempoGuess
 from ui.new_clips import look_at, round_tempo
 from ui.project import LONGEST_WORD_SECONDS, Project, blend_said, sung_words, words_in_time
+from ui.project_state import STATE_FILE, ProjectState, read_state
 from ui.shared import SOURCE_LANE
 
 WAIT_MS = 20_000
@@ -59,6 +61,20 @@ def asked(clip: SessionClip, variants: int = 2) -> Request:
     return Request(clip.sounding, Continue(2, "seconds"), variants=variants, seed=7)
 
 
+def rendered(
+    project: Project, engine: HandEngine, model: Path, tmp_path: Path, qtbot: QtBot
+) -> tuple[SessionClip, Variant]:
+    """A clip, and the one variant that was made of it."""
+    clip = clip_in(project, tmp_path, qtbot)
+    project.generate(asked(clip, 1), model, clip.id)
+    _, out, _ = engine.begun.get(timeout=20)
+    engine.says.put(result(out, 0))
+    engine.says.put(Finished())
+    qtbot.waitUntil(lambda: len(project.session.variants()) == 1, timeout=WAIT_MS)
+    [variant] = project.session.variants()
+    return clip, variant
+
+
 def test_a_file_becomes_a_clip_of_the_tempo_in_its_name(
     project: Project, tmp_path: Path, qtbot: QtBot
 ) -> None:
@@ -87,6 +103,25 @@ def test_the_tempo_that_was_heard_is_shown_with_its_doubt(
     project.set_tempo(clip_id, 121.5)
     assert clip_id not in project.guesses
     assert project.session.clip(clip_id).clip.song.tempo.points[0].tempo_bpm == 121.5
+
+
+def test_the_doubt_and_the_place_outlive_the_program(
+    project: Project, engine: HandEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
+    first = clip_in(project, tmp_path, qtbot)
+    second = project.add_clip(replace(first.clip, start_samples=1, length_samples=8))
+    guess = TempoGuess(119.9, 0.4, (60.0, 239.8))
+    project.guesses[second.id] = guess
+    project.work_on(first.id)
+    project.close()
+    again = Project(Session.open(tmp_path / "song"), engine)
+    assert again.last_clip_id == first.id
+    assert again.guesses == {second.id: guess}
+    again.set_tempo(second.id, 120)
+    again.close()
+    assert read_state(tmp_path / "song") == ProjectState(first.id)
+    (tmp_path / "song" / STATE_FILE).write_bytes(b'{"clip_id": [')
+    assert read_state(tmp_path / "song") == ProjectState()
 
 
 @pytest.mark.parametrize(
@@ -270,13 +305,7 @@ def test_a_preview_is_upsampled_in_its_place(
 def test_exports_are_whole_cut_and_as_flac(
     project: Project, engine: HandEngine, model: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    clip = clip_in(project, tmp_path, qtbot)
-    project.generate(asked(clip, 1), model, clip.id)
-    _, out, _ = engine.begun.get(timeout=20)
-    engine.says.put(result(out, 0))
-    engine.says.put(Finished())
-    qtbot.waitUntil(lambda: len(project.session.variants()) == 1, timeout=WAIT_MS)
-    [variant] = project.session.variants()
+    _, variant = rendered(project, engine, model, tmp_path, qtbot)
     whole, rate = soundfile.read(variant.audio_path)
     cut = project.export(variant.id, as_flac=True, between_seconds=(2.5, 3.0))
     assert cut.suffix == ".flac"
@@ -294,13 +323,7 @@ def test_exports_are_whole_cut_and_as_flac(
 def test_a_variant_is_the_clip_of_the_next_request(
     project: Project, engine: HandEngine, model: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    clip = clip_in(project, tmp_path, qtbot)
-    project.generate(asked(clip, 1), model, clip.id)
-    _, out, _ = engine.begun.get(timeout=20)
-    engine.says.put(result(out, 0))
-    engine.says.put(Finished())
-    qtbot.waitUntil(lambda: len(project.session.variants()) == 1, timeout=WAIT_MS)
-    [variant] = project.session.variants()
+    clip, variant = rendered(project, engine, model, tmp_path, qtbot)
     follow = project.clip_of_variant(variant.id)
     assert float(follow.start_seconds) == 2.0
     project.generate(Request(follow, Continue(1, "seconds")), model, clip.id, variant.id)
