@@ -272,7 +272,7 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         data: dict[str, Any] = _REQUEST.dump_python(self, mode="json", exclude={"operation"})
-        operation = TypeAdapter(type(self.operation)).dump_python(self.operation, mode="json")
+        operation = _OPERATIONS[self.operation.kind].dump_python(self.operation, mode="json")
         data["clip"] = self.clip.to_json()
         return {
             "version": REQUEST_VERSION,
@@ -282,6 +282,9 @@ class Request:
 
 
 _REQUEST = TypeAdapter(Request)
+
+
+_OPERATIONS = {name: TypeAdapter[Any](kind) for name, kind in OPERATIONS.items()}
 
 
 def request_from_json(data: Any) -> Request:
@@ -299,7 +302,7 @@ def request_from_json(data: Any) -> Request:
         name = asked.get("kind") if isinstance(asked, dict) else asked
         raise JukeboxError(f"{what}: there is no operation {name!r}.")
     arguments = {key: value for key, value in asked.items() if key != "kind"}
-    values["operation"] = checked(TypeAdapter(kind), arguments, what)
+    values["operation"] = checked(_OPERATIONS[kind.kind], arguments, what)
     if "clip" in values:
         values["clip"] = Clip.from_json(values["clip"])
     return checked(_REQUEST, values, what)
