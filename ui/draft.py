@@ -23,7 +23,7 @@ from jukebox_studio.bundle import Bundle
 from jukebox_studio.clip import Clip
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import Licence
-from jukebox_studio.model.config import PUBLISHED_PRIORS
+from jukebox_studio.model.config import PUBLISHED_PRIORS, Precision
 from jukebox_studio.model.labels import (
     LabelTables,
     Version,
@@ -173,6 +173,7 @@ class Draft:
     width: float = 1.0
     to_grid: bool = False
     file_format: FileFormat = "wav"
+    precision: Precision = "float32"
 
     @property
     def keep(self) -> float | None:
@@ -243,6 +244,7 @@ def request_of(
         width=draft.width,
         to_grid=draft.to_grid,
         file_format=draft.file_format,
+        precision=draft.precision,
         date=date,
     )
 
@@ -415,6 +417,7 @@ def draft_of(request: Request, *, seed_locked: bool = True) -> Draft:
         width=request.width,
         to_grid=request.to_grid,
         file_format=request.file_format,
+        precision=request.precision,
     )
 
 

@@ -23,6 +23,7 @@ from unidecode import unidecode  # type: ignore[import-untyped]
 from jukebox_studio.edges import checked
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
+from jukebox_studio.model.config import Precision
 from jukebox_studio.presets import presets_folder
 from jukebox_studio.request import (
     MOST_VARIANTS,
@@ -53,7 +54,7 @@ _FIELDS: dict[Portion, tuple[str, ...]] = {
     "operation": ("operation",),
     "style": ("style",),
     "words": ("lyrics",),
-    "sampling": ("guidance", "sampling", "sampling_by_level"),
+    "sampling": ("guidance", "sampling", "sampling_by_level", "precision"),
     "output": ("variants", "seed", "preview_only", "width", "to_grid", "file_format"),
 }
 _KINDS: dict[str, TypeAdapter[Any]] = {
@@ -62,6 +63,7 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
     "guidance": TypeAdapter(Guidance),
     "sampling": TypeAdapter(Sampling),
     "sampling_by_level": TypeAdapter(dict[int, Sampling]),
+    "precision": TypeAdapter(Precision),
     "variants": TypeAdapter(int),
     "seed": TypeAdapter(int),
     "preview_only": TypeAdapter(bool),
@@ -119,6 +121,7 @@ def preset_of(
     every: dict[str, Any] = {
         "operation": _operation_json(draft),
         "lyrics": draft.lyrics,
+        "precision": draft.precision,
         "variants": draft.variants,
         "preview_only": draft.preview_only,
         "width": draft.width,

@@ -259,6 +259,15 @@ class RequestPanel(QWidget):
 
     def _make_advanced(self) -> None:
         self.sampling = SamplingControls()
+        self.in_bytes = QCheckBox(self.tr("Quicker, less exact"))
+        describe(
+            self.in_bytes,
+            self.tr("Quicker, less exact"),
+            self.tr(
+                "Compute with numbers of 8 bits: large models are done sooner, and the same seed"
+                " gives a slightly different result"
+            ),
+        )
         self.candidates = QSpinBox()
         self.candidates.setRange(1, MOST_CANDIDATES)
         describe(
@@ -452,6 +461,7 @@ class RequestPanel(QWidget):
         inside = column(drawing, 1)
         inside.addWidget(self._heading(self.tr("Temperature"), self.sampling.temperature.slider))
         inside.addWidget(self.sampling)
+        inside.addWidget(self.in_bytes)
         self._level_box = column()
         inside.addLayout(self._level_box)
         self._candidates_row = _holder(
@@ -517,7 +527,7 @@ class RequestPanel(QWidget):
             spin.valueChanged.connect(lambda _: self._edited())
         for combo in (self.unit, self.file_format):
             combo.currentIndexChanged.connect(lambda _: self._edited())
-        for box in (self.to_grid, self.preview_only, self.says_place):
+        for box in (self.in_bytes, self.to_grid, self.preview_only, self.says_place):
             box.toggled.connect(lambda _: self._edited())
         for amount in (self.style_guidance, self.lyric_guidance, self.width_amount):
             amount.changed.connect(lambda _: self._edited())
@@ -644,6 +654,7 @@ class RequestPanel(QWidget):
             width=self.width_amount.value(),
             to_grid=self.to_grid.isChecked(),
             file_format=self.file_format.currentData(),
+            precision="int8" if self.in_bytes.isChecked() else "float32",
         )
 
     def set_draft(self, draft: Draft) -> None:
@@ -683,6 +694,7 @@ class RequestPanel(QWidget):
         self.width_amount.set_value(draft.width)
         self.to_grid.setChecked(draft.to_grid)
         self.file_format.setCurrentIndex(self.file_format.findData(draft.file_format))
+        self.in_bytes.setChecked(draft.precision == "int8")
         self._is_loading = False
         self._refresh()
 

@@ -240,6 +240,14 @@ def test_top_k_and_top_p_exclude_each_other(qtbot: QtBot, panel: RequestPanel) -
     assert made(panel).sampling == Sampling(1.1, top_p=0.5, schedule="exact")
 
 
+def test_a_result_can_be_had_sooner_and_less_exact(panel: RequestPanel) -> None:
+    panel.drawing_fold.set_open(True)
+    assert made(panel).precision == "float32"
+    panel.in_bytes.click()
+    assert made(panel).precision == "int8"
+    assert "slightly different" in panel.in_bytes.toolTip()
+
+
 def test_a_level_can_be_drawn_otherwise(qtbot: QtBot, panel: RequestPanel) -> None:
     panel.drawing_fold.set_open(True)
     (bottom,) = [c for c in panel.findChildren(QWidget) if getattr(c, "level", None) == 0]
@@ -313,6 +321,7 @@ DRAFTS = [
         width=1.75,
         to_grid=True,
         file_format="wav-float",
+        precision="int8",
         style=Style((StylePoint(0.0, (Part("ada"),)), StylePoint(2.5, (Part("cy"),)))),
     ),
 ]
