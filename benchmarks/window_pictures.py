@@ -73,12 +73,12 @@ def take(out: Path, look: str, project: Path) -> None:
     app = application()
     window = make_window(app, home / "log")
     # What a machine without sound says is not what the picture is about.
-    window.player.device_lost.disconnect(window._device_lost)
+    window.player.device_lost.disconnect(window.statuses.device_lost)
     # Nor is another window that listens for the DAW on this machine.
     window.daw.stop_bridge()
     window.daw.fault = ""
     window.store.change(theme=theme, was_toured=True)
-    window._show_daw()
+    window.statuses.show_daw()
     window.resize(width, height)
     window.show()
 
@@ -155,23 +155,23 @@ def take(out: Path, look: str, project: Path) -> None:
     window.timeline.selection_changed.emit(0.0, 0.0)
     window.request_panel.operation_buttons["continue"].click()
 
-    window.show_tour()
+    window.pages.show_tour()
     picture("tour")
-    assert window.tour is not None
-    window.tour.end()
-    window.show_models()
-    assert window.models_page is not None
-    picture("models", window.models_page)
-    window.models_page.close()
-    window.show_settings()
-    assert window.settings_page is not None
-    picture("settings", window.settings_page)
-    window.settings_page.tabs.setCurrentIndex(3)
-    picture("midi", window.settings_page)
-    window.settings_page.close()
-    window.show_keys()
-    picture("keys", window.keys_page)
-    window.keys_page.close()
+    assert window.pages.tour is not None
+    window.pages.tour.end()
+    window.pages.show_models()
+    assert window.pages.models is not None
+    picture("models", window.pages.models)
+    window.pages.models.close()
+    window.pages.show_settings()
+    assert window.pages.settings is not None
+    picture("settings", window.pages.settings)
+    window.pages.settings.tabs.setCurrentIndex(3)
+    picture("midi", window.pages.settings)
+    window.pages.settings.close()
+    window.pages.show_keys()
+    picture("keys", window.pages.keys)
+    window.pages.keys.close()
     window.add_files([project / "not there.wav", project])
     wait(lambda: len(window.messages.messages) > 1)
     picture("bad-input", quiet=False)

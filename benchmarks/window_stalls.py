@@ -584,7 +584,7 @@ class Musician:
     def settings(self) -> Iterator[float]:
         self.key("Ctrl+,")
         yield 0.5
-        page = self.window.settings_page
+        page = self.window.pages.settings
         for tab in range(page.tabs.count()):
             page.tabs.setCurrentIndex(tab)
             yield 0.4
@@ -595,14 +595,15 @@ class Musician:
         yield 0.3
 
     def pages(self) -> Iterator[float]:
-        for open_page in (self.window.show_models, self.window.show_keys, self.window.show_tour):
+        pages = self.window.pages
+        for open_page in (pages.show_models, pages.show_keys, pages.show_tour):
             open_page()
             yield 0.8
-            for name in ("models_page", "keys_page"):
-                if (page := getattr(self.window, name, None)) is not None:
+            for name in ("models", "keys"):
+                if (page := getattr(self.window.pages, name)) is not None:
                     page.close()
-            if self.window.tour is not None:
-                self.window.tour.end()
+            if self.window.pages.tour is not None:
+                self.window.pages.tour.end()
             yield 0.3
         for menu in self.window.menuBar().actions():
             menu.menu().popup(self.window.mapToGlobal(self._place(0.1, 0.1)))
@@ -614,8 +615,8 @@ class Musician:
             self.key(key)
             yield 0.6
         for place in (1, 2, 0):
-            self.window.pre_roll.setCurrentIndex(place)
-            self.window.pre_roll.activated.emit(place)
+            self.window.tool_row.pre_roll.setCurrentIndex(place)
+            self.window.tool_row.pre_roll.activated.emit(place)
             yield 0.3
 
     def theme(self) -> Iterator[float]:

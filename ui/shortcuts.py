@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QToolButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -23,7 +24,7 @@ from PyQt6.QtWidgets import (
 )
 
 from ui.panel_controls import make_clearable
-from ui.theme import GRID_PX, dress
+from ui.theme import GRID_PX, dress, icon
 
 _CONTEXT = "Shortcuts"
 
@@ -150,6 +151,17 @@ class Shortcuts:
         key = self.key_text(id)
         text = self.actions[id].text()
         return f"{text} ({key})" if key else text
+
+
+def command_button(shortcuts: Shortcuts, id: str, picture: str) -> QToolButton:
+    """A command to be clicked, with its key in the tip."""
+    button = QToolButton()
+    button.setAutoRaise(True)
+    button.setIcon(icon(picture))
+    button.setToolTip(shortcuts.tip(id))
+    button.setAccessibleName(shortcuts.actions[id].text())
+    button.clicked.connect(shortcuts.actions[id].trigger)
+    return button
 
 
 class KeysPage(QDialog):

@@ -51,11 +51,11 @@ def main() -> dict[str, object]:
     other = LinkPeer(93.5)
     other.enable()
     # By the settings' own box, which starts it at once.
-    window.show_settings()
-    assert window.settings_page is not None
-    window.settings_page.link.click()
-    window.settings_page.follow.click()
-    window.settings_page.reject()
+    window.pages.show_settings()
+    assert window.pages.settings is not None
+    window.pages.settings.link.click()
+    window.pages.settings.follow.click()
+    window.pages.settings.reject()
     # Whose tempo counts when two meet is up to Link.
     result["met"] = until(lambda: sign.text().endswith("Link"))
     other.set_tempo(93.5)
@@ -81,10 +81,12 @@ def main() -> dict[str, object]:
     other.set_playing(False)
     result["stops"] = until(lambda: not player.is_playing)
 
-    window._with_project(lambda p: p.set_tempo(window.clip_id or 0, 101.0))
+    window.with_project(lambda p: p.set_tempo(window.clip_id or 0, 101.0))
     until(lambda: window.inbox.tempo.value() == 101.0)
     sign.click()
-    [give] = [a for a in window.tempo_menu.actions() if "Link" in a.text() and "Set" in a.text()]
+    [give] = [
+        a for a in window.statuses.tempo_menu.actions() if "Link" in a.text() and "Set" in a.text()
+    ]
     give.trigger()
     result["they_take_ours"] = until(lambda: abs(other.state().tempo_bpm - 101.0) < 1e-3)
 

@@ -46,8 +46,8 @@ class TestWithDevices:
     ) -> None:
         """Without a clip too; afterwards the clip is heard as before."""
         qtbot.waitUntil(lambda: player.output is not None, timeout=WAIT_MS)
-        window.show_settings()
-        page = window.settings_page
+        window.pages.show_settings()
+        page = window.pages.settings
         assert page is not None
         assert page.audio_said.text() == "Speakers plays, at 48,000 Hz."
         qtbot.mouseClick(page.test, LEFT)
@@ -72,8 +72,8 @@ class TestWithDevices:
         self, window: MainWindow, player: Player, tmp_path: Path, qtbot: QtBot
     ) -> None:
         qtbot.waitUntil(lambda: len(player.outputs) == 2, timeout=WAIT_MS)
-        window.show_settings()
-        page = window.settings_page
+        window.pages.show_settings()
+        page = window.pages.settings
         assert page is not None
         for box, value in ((page.output, "Headphones"), (page.latency, 0.1), (page.buffer, 256)):
             box.setCurrentIndex(box.findData(value))
@@ -106,8 +106,8 @@ def test_a_daw_that_says_hello_is_seen_on_the_settings_page(
     qtbot: QtBot,
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    window.show_settings()
-    page = window.settings_page
+    window.pages.show_settings()
+    page = window.pages.settings
     assert page is not None
     assert "is off" in page.daw_said.text()
     daw.start_bridge(tmp_path / "bridge", port=0)
@@ -129,8 +129,8 @@ def test_checkpoints_are_imported_on_the_page_and_used(
     checkpoints = tmp_path / "5b"
     write_openai_model(checkpoints)
     write_ids(checkpoints)
-    window.show_models()
-    page = window.models_page
+    window.pages.show_models()
+    page = window.pages.models
     assert page is not None
     said: list[str] = []
     done: list[tuple[str, int]] = []
@@ -164,8 +164,8 @@ def test_checkpoints_are_imported_on_the_page_and_used(
 
 
 def test_the_tour_goes_by_keys_and_ends_with_escape(window: MainWindow, qtbot: QtBot) -> None:
-    window.show_tour()
-    tour = window.tour
+    window.pages.show_tour()
+    tour = window.pages.tour
     assert tour is not None
     first = tour.heading.text()
     qtbot.keyClick(tour.next, Qt.Key.Key_Return)
@@ -173,7 +173,7 @@ def test_the_tour_goes_by_keys_and_ends_with_escape(window: MainWindow, qtbot: Q
     window.resize(1400, 900)
     qtbot.waitUntil(lambda: tour.size() == window.size())
     qtbot.keyClick(tour, Qt.Key.Key_Escape)
-    assert window.tour is None
+    assert window.pages.tour is None
     assert window.store.settings.was_toured
 
 
@@ -186,14 +186,14 @@ def test_the_welcome_leads_to_the_tour(
     [welcome] = [m for m in window.messages.messages if "Welcome" in m.text]
     assert welcome.button is not None
     qtbot.mouseClick(welcome.button, LEFT)
-    assert window.tour is not None
-    window.tour.end()
+    assert window.pages.tour is not None
+    window.pages.tour.end()
 
 
 def test_keys_are_typed_anew_and_conflicts_are_told(window: MainWindow, qtbot: QtBot) -> None:
     """By the real editor of keys; what is taken stays where it was."""
     qtbot.keyClick(window, "?")
-    page = window.keys_page
+    page = window.pages.keys
     page.search.setText("loop")
     shown = [id for id, item in page._items.items() if not item.isHidden()]
     assert shown == ["loop"]

@@ -74,18 +74,18 @@ def test_of_the_window(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None
 
 
 def show_settings(window: MainWindow) -> QWidget | None:
-    window.show_settings()
-    return window.settings_page
+    window.pages.show_settings()
+    return window.pages.settings
 
 
 def show_keys(window: MainWindow) -> QWidget | None:
-    window.show_keys()
-    return window.keys_page
+    window.pages.show_keys()
+    return window.pages.keys
 
 
 def show_tour(window: MainWindow) -> QWidget | None:
-    window.show_tour()
-    return window.tour
+    window.pages.show_tour()
+    return window.pages.tour
 
 
 def show_save_preset(window: MainWindow) -> QWidget | None:
@@ -109,8 +109,8 @@ def test_of_the_models_page(window: MainWindow, tiny_bundle: Path) -> None:
     bundle = open_bundle(tiny_bundle)
     manifest = bundle.manifest.model_copy(update={"licence": OPENAI_JUKEBOX})
     window.models = [Found("tiny", tiny_bundle, type(bundle)(tiny_bundle, manifest))]
-    window.show_models()
-    page = window.models_page
+    window.pages.show_models()
+    page = window.pages.models
     assert page is not None
     assert page.accept_box is not None
     assert nameless(page) == []

@@ -219,7 +219,7 @@ def test_going_on_from_a_variant_asks_with_its_codes(
     a, _ = render(window, engine, qtbot)
     window.history.choose(a)
     press(window, Key.Key_G)
-    assert "Variant 1" in window.working_on.text()
+    assert "Variant 1" in window.tool_row.working_on.text()
     press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     request, out, _ = engine.begun.get(timeout=20)
     assert request["codes_path"] == str(session_of(window).variant(a).codes_path)
@@ -376,9 +376,16 @@ def test_a_thousand_reports_of_progress_are_shown_once(
     qtbot.waitUntil(lambda: len(window.queue_panel.model.rows) == 20, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not window._refreshing.isActive(), timeout=WAIT_MS)
     shown: list[str] = []
-    for name in ("_show_jobs", "_show_undo", "_show_lanes", "_show_clips"):
-        act = getattr(window, name)
-        monkeypatch.setattr(window, name, lambda act=act, name=name: (shown.append(name), act()))
+    for of, name in (
+        (window, "_show_jobs"),
+        (window.undo, "show"),
+        (window, "_show_lanes"),
+        (window, "_show_clips"),
+    ):
+        act = getattr(of, name)
+        monkeypatch.setattr(
+            of, name, lambda *of, act=act, name=name: (shown.append(name), act(*of))
+        )
     job_id = window.queue_panel.model.rows[0].id
     for done in range(1_000):
         window._progressed(job_id, Progress(1, done, 1_000, 20.0, (1_000 - done) / 20))
@@ -429,6 +436,21 @@ def test_projects_are_opened_and_left_in_another_thread(
     assert session_of(window).folder == first
     assert threads[:3] == [("create", False), ("close", False), ("open", False)]
     assert not any(message.kind == "error" for message in window.messages.messages)
+
+
+def test_a_project_opens_where_it_was_left(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    folder = session_of(window).folder
+    first = add_clip(window, tmp_path, qtbot)
+    add_clip(window, tmp_path, qtbot, "newer 90bpm")
+    window.inbox.choose(first)
+    assert window.new_project(tmp_path / "other")
+    assert window.clip_id is None
+    add_clip(window, tmp_path, qtbot, "another 100bpm")
+    assert window.open_project(folder)
+    assert window.clip_id == window.inbox.current == first
+    assert window.tool_row.working_on.text() == "beat 120bpm"
 
 
 def test_what_an_old_project_still_says_is_not_heard(
@@ -494,7 +516,7 @@ def test_a_noncommercial_model_is_used_once_its_licence_is_accepted(
     press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert "not for commercial use" in said(window)
     assert session_of(window).jobs() == []
-    window._licence_accepted("tiny", True)
+    window.pages.licence_accepted("tiny", True)
     press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     engine.begun.get(timeout=20)
 
@@ -506,20 +528,20 @@ def test_theme_tour_settings_and_keys(window: MainWindow, tmp_path: Path, qtbot:
         Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier,
     )
     assert window.store.settings.theme == "light"
-    window.show_tour()
-    tour = window.tour
+    window.pages.show_tour()
+    tour = window.pages.tour
     assert tour is not None
     for _ in range(5):
         qtbot.mouseClick(tour.next, Qt.MouseButton.LeftButton)
-    assert window.tour is None
-    window.show_settings()
-    page = window.settings_page
+    assert window.pages.tour is None
+    window.pages.show_settings()
+    page = window.pages.settings
     assert page is not None
     page.mute.click()
     assert not window.store.settings.mute_while_daw_plays
     page.reject()
     QTest.keyClick(window, "?")
-    keys = window.keys_page
+    keys = window.pages.keys
     assert keys.isVisible()
     keys.list.setCurrentItem(keys._items["generate"])
     keys._set("Space")
@@ -532,7 +554,7 @@ def test_theme_tour_settings_and_keys(window: MainWindow, tmp_path: Path, qtbot:
 
 def test_diagnostics_hold_versions_and_the_log(window: MainWindow, tmp_path: Path) -> None:
     (tmp_path / "log").write_text("a line of the log\n")
-    window.copy_diagnostics()
+    window.pages.copy_diagnostics()
     clipboard = QGuiApplication.clipboard()
     assert clipboard is not None
     text = clipboard.text()

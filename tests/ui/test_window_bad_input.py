@@ -126,7 +126,7 @@ class TestWithoutAudio:
         assert window.transport.audio.isVisible()
         assert message.button is not None
         qtbot.mouseClick(message.button, Qt.MouseButton.LeftButton)
-        page = window.settings_page
+        page = window.pages.settings
         assert page is not None
         assert words in page.audio_said.text()
         page.reject()
@@ -251,13 +251,12 @@ def test_a_project_on_a_drive_that_is_gone_is_grey_among_the_recent_ones(
 ) -> None:
     Session.create(tmp_path / "other").close()
     window.store.change(recent=(str(tmp_path / "other"), str(tmp_path / "gone")))
-    assert window.recent_menu is not None
-    window.recent_menu.aboutToShow.emit()
+    window.menus.recent.aboutToShow.emit()
     qtbot.waitUntil(
-        lambda: [a.isEnabled() for a in window.recent_menu.actions()] == [True, False],
+        lambda: [a.isEnabled() for a in window.menus.recent.actions()] == [True, False],
         timeout=WAIT_MS,
     )
-    window.recent_menu.actions()[0].trigger()
+    window.menus.recent.actions()[0].trigger()
     qtbot.waitUntil(
         lambda: window.project is not None and window.project.name == "other", timeout=WAIT_MS
     )

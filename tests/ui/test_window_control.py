@@ -28,7 +28,6 @@ from bridge.protocol import MESSAGES
 from bridge.token import load_token
 from jukebox_studio.style import Part, Style, StylePoint
 from ui.daw_link import DawLink
-from ui.draft_history import DraftHistory
 from ui.midi_page import MidiPage
 from ui.shared import SOURCE_LANE, variant_lane_id
 from ui.window import MainWindow
@@ -123,9 +122,23 @@ def test_a_clip_that_was_sent_is_selected(desk: Desk, tmp_path: Path, qtbot: QtB
     for name in ("one", "two"):
         desk.client.send("clip", clip_to_values(name, replace(clip, name=name)))
         desk.client.wait()
-        qtbot.waitUntil(lambda n=name: desk.window.working_on.text() == n, timeout=WAIT_MS)
-    desk.send("select", lambda: desk.window.working_on.text() == "one", clip="one")
+        qtbot.waitUntil(lambda n=name: desk.window.tool_row.working_on.text() == n, timeout=WAIT_MS)
+    desk.send("select", lambda: desk.window.tool_row.working_on.text() == "one", clip="one")
     assert desk.window.inbox.current == desk.window.clip_id == 1
+
+
+def test_a_region_that_is_sent_again_is_turned_to(desk: Desk, tmp_path: Path, qtbot: QtBot) -> None:
+    clip = clip_of(write_sound(tmp_path / "take.wav"))
+    sent = {"one": replace(clip, name="strophe"), "two": replace(clip, name="chorus")}
+    working_on = desk.window.tool_row.working_on
+    for number, name in enumerate(("one", "two", "one")):
+        # A script calls what it sends by a new name each time.
+        desk.client.send("clip", clip_to_values(f"region-{number}", sent[name]))
+        desk.client.wait()
+        said = sent[name].name
+        qtbot.waitUntil(lambda said=said: working_on.text() == said, timeout=WAIT_MS)
+    assert [row.name for row in desk.window.inbox.model.rows] == ["chorus", "strophe"]
+    assert any("again" in message.text for message in desk.window.messages.messages)
 
 
 def test_what_cannot_be_meant_is_answered_and_changes_nothing(
@@ -150,7 +163,7 @@ def test_a_sweep_of_datagrams_is_one_step_of_undo(
     """As a knob sends them: with sequence 0, one by one, from a plain socket."""
     window, panel = desk.window, desk.window.request_panel
     blended(window)
-    window._drafts = DraftHistory(panel.draft())
+    window.undo.begin()
     start = panel.keep.value()
     assert daw.bridge is not None
     token = load_token(tmp_path / "bridge" / "bridge-token")
@@ -224,11 +237,11 @@ def test_controls_are_learned_on_the_page_and_then_move_the_window(
 ) -> None:
     add_clip(window, tmp_path, qtbot)
     first, second = render(window, engine, qtbot)
-    window.show_settings()
-    assert window.settings_page is not None
-    page = window.settings_page.findChild(MidiPage)
+    window.pages.show_settings()
+    assert window.pages.settings is not None
+    page = window.pages.settings.findChild(MidiPage)
     assert page is not None
-    window.settings_page.tabs.setCurrentWidget(page)
+    window.pages.settings.tabs.setCurrentWidget(page)
     for number, action in enumerate(Action):
         choose(page, action)
         qtbot.mouseClick(page.learn, Qt.MouseButton.LeftButton)
@@ -241,7 +254,7 @@ def test_controls_are_learned_on_the_page_and_then_move_the_window(
         assert not page.learn.isChecked()
         assert str(number + 40) in shown(page, action) or str(number + 70) in shown(page, action)
     assert engine.begun.empty()  # learning does nothing else
-    window.settings_page.reject()
+    window.pages.settings.reject()
 
     numbers = {action: number for number, action in enumerate(Action)}
 
@@ -327,9 +340,9 @@ def test_a_map_is_kept_forgotten_and_a_damaged_one_left_alone(
 def test_learning_ends_with_the_page_and_goes_along_with_the_line(
     window: MainWindow, keys: Keys, daw: DawLink, qtbot: QtBot
 ) -> None:
-    window.show_settings()
-    assert window.settings_page is not None
-    page = window.settings_page.findChild(MidiPage)
+    window.pages.show_settings()
+    assert window.pages.settings is not None
+    page = window.pages.settings.findChild(MidiPage)
     assert page is not None
     choose(page, Action.GENERATE)
     page.tree.setFocus()
@@ -341,7 +354,7 @@ def test_learning_ends_with_the_page_and_goes_along_with_the_line(
     qtbot.mouseClick(page.learn, Qt.MouseButton.LeftButton)
     assert daw.control.learning is None
     qtbot.mouseClick(page.learn, Qt.MouseButton.LeftButton)
-    window.settings_page.reject()
+    window.pages.settings.reject()
     assert daw.control.learning is None
     qtbot.waitUntil(lambda: sip.isdeleted(page), timeout=WAIT_MS)  # it listens no more
     keys.note(40)
@@ -366,5 +379,5 @@ def test_ports_come_and_go_and_no_midi_is_a_sentence_in_the_bar(
     midi.names.clear()
     qtbot.waitUntil(lambda: sign.text() == "No MIDI", timeout=WAIT_MS)
     daw.set_midi(False)
-    window._show_daw()
+    window.statuses.show_daw()
     assert "MIDI is off" in sign.toolTip()

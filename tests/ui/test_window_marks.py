@@ -133,8 +133,8 @@ def test_seams_are_marked_and_the_pre_roll_is_played(
     assert view.lanes()[0].joins_seconds == ()
 
     view._select((2.0, 3.0))
-    window.pre_roll.setCurrentIndex(window.pre_roll.findData(1))
-    window.pre_roll.activated.emit(window.pre_roll.currentIndex())
+    window.tool_row.pre_roll.setCurrentIndex(window.tool_row.pre_roll.findData(1))
+    window.tool_row.pre_roll.activated.emit(window.tool_row.pre_roll.currentIndex())
     player.seek(3.5)
     window.shortcuts.actions["play"].trigger()
     assert player.told("play")[-1] == (0.0,)  # a bar before the selection

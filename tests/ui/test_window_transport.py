@@ -263,19 +263,19 @@ def test_following_can_begin_and_end_while_the_daw_plays(
     assert window.transport.audio.isVisible()
     assert window.transport.audio.text() == "Silent"
     window.transport.audio.click()
-    assert window.settings_page is not None
-    assert window.settings_page.follow.isVisible()
-    window.settings_page.follow.click()
+    assert window.pages.settings is not None
+    assert window.pages.settings.follow.isVisible()
+    window.pages.settings.follow.click()
     window.daw.transport_changed.emit(playing)
     assert player.told("set_muted")[-1] == (False,)
     assert not window.transport.audio.isVisible()
     assert len(player.told("play_on_bar")) == 1
     player.play()
-    window.settings_page.follow.click()
+    window.pages.settings.follow.click()
     window.daw.transport_changed.emit(replace(playing, beat=4.0))
     assert player.is_playing  # goes on by itself, muted as asked for
     assert player.told("set_muted")[-1] == (True,)
-    window.settings_page.take_tempo.click()
+    window.pages.settings.take_tempo.click()
     window.store.wait()
     kept = json.loads(window.store.path.read_text())
     assert (kept["follow_daw"], kept["take_daw_tempo"]) == (False, False)
@@ -288,7 +288,7 @@ def test_the_clip_takes_the_daws_tempo_when_asked(
     assert window.inbox.tempo.value() == 90  # its name goes before the DAW's tempo
     daw.state = TransportState("osc", 174.0, 0.0, False, 0)
     window.transport.tempo.click()
-    take = window.tempo_menu.actions()[0]
+    take = window.statuses.tempo_menu.actions()[0]
     assert "174" in take.text()
     take.trigger()
     assert window.project is not None

@@ -168,6 +168,17 @@ oder eine Region aus der DAW senden.</translation>
     </message>
 </context>
 <context>
+    <name>DawWishes</name>
+    <message>
+        <source>{daw} sent {clip} again; it is here already.</source>
+        <translation>{daw} hat {clip} noch einmal geschickt; er ist schon da.</translation>
+    </message>
+    <message>
+        <source>{daw} sent {clip}.</source>
+        <translation>{daw} hat {clip} gesendet.</translation>
+    </message>
+</context>
+<context>
     <name>Diagnostics</name>
     <message>
         <source>There is no log: {0} cannot be written ({1}).</source>
@@ -523,81 +534,6 @@ oder eine Region aus der DAW senden.</translation>
 <context>
     <name>MainWindow</name>
     <message>
-        <source>No snap</source>
-        <translation>Kein Raster</translation>
-    </message>
-    <message>
-        <source>Snap to beats</source>
-        <translation>Raster: Schläge</translation>
-    </message>
-    <message>
-        <source>Snap to bars</source>
-        <translation>Raster: Takte</translation>
-    </message>
-    <message>
-        <source>Snap</source>
-        <translation>Raster</translation>
-    </message>
-    <message>
-        <source>What the ends of a selection snap to</source>
-        <translation>Woran die Enden einer Auswahl einrasten</translation>
-    </message>
-    <message>
-        <source>No pre-roll</source>
-        <translation>Kein Vorlauf</translation>
-    </message>
-    <message>
-        <source>Pre-roll 1 bar</source>
-        <translation>Vorlauf 1 Takt</translation>
-    </message>
-    <message numerus="yes">
-        <source>Pre-roll %n bars</source>
-        <translation>
-            <numerusform>Vorlauf %n Takt</numerusform>
-            <numerusform>Vorlauf %n Takte</numerusform>
-        </translation>
-    </message>
-    <message>
-        <source>Pre-roll</source>
-        <translation>Vorlauf</translation>
-    </message>
-    <message>
-        <source>What is played before a selection</source>
-        <translation>Was vor einer Auswahl gespielt wird</translation>
-    </message>
-    <message>
-        <source>&amp;Project</source>
-        <translation>&amp;Projekt</translation>
-    </message>
-    <message>
-        <source>&amp;Recent</source>
-        <translation>&amp;Zuletzt geöffnet</translation>
-    </message>
-    <message>
-        <source>&amp;Edit</source>
-        <translation>&amp;Bearbeiten</translation>
-    </message>
-    <message>
-        <source>&amp;Variant</source>
-        <translation>&amp;Variante</translation>
-    </message>
-    <message>
-        <source>&amp;Listen</source>
-        <translation>&amp;Hören</translation>
-    </message>
-    <message>
-        <source>&amp;Queue</source>
-        <translation>&amp;Warteschlange</translation>
-    </message>
-    <message>
-        <source>V&amp;iew</source>
-        <translation>&amp;Ansicht</translation>
-    </message>
-    <message>
-        <source>&amp;Help</source>
-        <translation>Hi&amp;lfe</translation>
-    </message>
-    <message>
         <source>Welcome. This is a clip of music; press Generate to go on from it.</source>
         <translation>Willkommen. Das ist ein Clip mit Musik; „Erzeugen“ führt ihn weiter.</translation>
     </message>
@@ -650,54 +586,6 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Weiter von {name}</translation>
     </message>
     <message>
-        <source>Undo</source>
-        <translation>Rückgängig</translation>
-    </message>
-    <message>
-        <source>Redo</source>
-        <translation>Wiederholen</translation>
-    </message>
-    <message>
-        <source>Undone: {what}</source>
-        <translation>Rückgängig gemacht: {what}</translation>
-    </message>
-    <message>
-        <source>Done again: {what}</source>
-        <translation>Wiederholt: {what}</translation>
-    </message>
-    <message>
-        <source>Operation</source>
-        <translation>Aufgabe</translation>
-    </message>
-    <message>
-        <source>Length</source>
-        <translation>Länge</translation>
-    </message>
-    <message>
-        <source>Keep</source>
-        <translation>Bewahren</translation>
-    </message>
-    <message>
-        <source>Style</source>
-        <translation>Stil</translation>
-    </message>
-    <message>
-        <source>Words</source>
-        <translation>Worte</translation>
-    </message>
-    <message>
-        <source>Variants</source>
-        <translation>Varianten</translation>
-    </message>
-    <message>
-        <source>Seed</source>
-        <translation>Startwert</translation>
-    </message>
-    <message>
-        <source>Settings</source>
-        <translation>Einstellungen</translation>
-    </message>
-    <message>
         <source>There is no model yet; choose one on the models page.</source>
         <translation>Es gibt noch kein Modell; auf der Seite der Modelle eines wählen.</translation>
     </message>
@@ -714,10 +602,6 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Mit denselben Einstellungen fragen</translation>
     </message>
     <message>
-        <source>Audio settings</source>
-        <translation>Audioeinstellungen</translation>
-    </message>
-    <message>
         <source>No variant is chosen; click one first.</source>
         <translation>Keine Variante ist gewählt; zuerst eine anklicken.</translation>
     </message>
@@ -730,170 +614,6 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Modelle</translation>
     </message>
     <message>
-        <source>MIDI control</source>
-        <translation>MIDI-Steuerung</translation>
-    </message>
-    <message>
-        <source>No audio device is known yet.</source>
-        <translation>Noch ist kein Audiogerät bekannt.</translation>
-    </message>
-    <message>
-        <source>{device} plays, at {rate} Hz.</source>
-        <translation>{device} spielt, mit {rate} Hz.</translation>
-    </message>
-    <message>
-        <source>It is heard through {device}, at {rate} Hz.</source>
-        <translation>Zu hören über {device}, mit {rate} Hz.</translation>
-    </message>
-    <message>
-        <source>Your clips</source>
-        <translation>Die Clips</translation>
-    </message>
-    <message>
-        <source>Drop audio here, or send a region from your DAW. The tempo is read or listened for; say so where it is wrong.</source>
-        <translation>Audio hierher ziehen oder eine Region aus der DAW senden. Das Tempo wird gelesen oder erlauscht; wo es falsch ist, lässt es sich berichtigen.</translation>
-    </message>
-    <message>
-        <source>What to do</source>
-        <translation>Was zu tun ist</translation>
-    </message>
-    <message>
-        <source>Continue the clip, make it in another style, sing it anew or vary a part. Blend artists, write words, then press Generate.</source>
-        <translation>Den Clip fortsetzen, in einem anderen Stil machen, neu singen oder einen Teil variieren. Künstler mischen, Worte schreiben, dann „Erzeugen“.</translation>
-    </message>
-    <message>
-        <source>Listen</source>
-        <translation>Hören</translation>
-    </message>
-    <message>
-        <source>Space plays. 1 to 9 switch to a variant where you are, 0 to the clip. Drag over the waveforms to select.</source>
-        <translation>Die Leertaste spielt. 1 bis 9 wechseln an Ort und Stelle zu einer Variante, 0 zum Clip. Über die Wellenformen ziehen wählt aus.</translation>
-    </message>
-    <message>
-        <source>Choose</source>
-        <translation>Wählen</translation>
-    </message>
-    <message>
-        <source>Every variant stays: rate, note, hide, branch. Drag one into your DAW, or press Ctrl+D to send it to its place.</source>
-        <translation>Jede Variante bleibt: bewerten, notieren, ausblenden, abzweigen. Eine in die DAW ziehen, oder mit Strg+D an ihre Stelle senden.</translation>
-    </message>
-    <message>
-        <source>How things are</source>
-        <translation>Wie es steht</translation>
-    </message>
-    <message>
-        <source>Engine, DAW, MIDI and tempo. Click a sign to set it up. ? shows all keys.</source>
-        <translation>Erzeuger, DAW, MIDI und Tempo. Ein Klick auf ein Zeichen richtet es ein. ? zeigt alle Tasten.</translation>
-    </message>
-    <message>
-        <source>Diagnostics are on the clipboard. They hold paths, but no music.</source>
-        <translation>Die Diagnose ist in der Zwischenablage. Sie enthält Pfade, aber keine Musik.</translation>
-    </message>
-    <message>
-        <source>Silent while the DAW plays; the settings can change that.</source>
-        <translation>Still, während die DAW spielt; die Einstellungen können das ändern.</translation>
-    </message>
-    <message>
-        <source>Silent</source>
-        <translation>Still</translation>
-    </message>
-    <message>
-        <source>No audio</source>
-        <translation>Kein Audio</translation>
-    </message>
-    <message>
-        <source>{source} fell silent.</source>
-        <translation>{source} ist verstummt.</translation>
-    </message>
-    <message>
-        <source>No clip gives a tempo.</source>
-        <translation>Kein Clip gibt ein Tempo vor.</translation>
-    </message>
-    <message>
-        <source>{tempo:.1f} BPM, heard in the clip: check it.</source>
-        <translation>{tempo:.1f} BPM, im Clip erlauscht: bitte prüfen.</translation>
-    </message>
-    <message>
-        <source>{tempo:.1f} BPM from the clip.</source>
-        <translation>{tempo:.1f} BPM vom Clip.</translation>
-    </message>
-    <message>
-        <source>MIDI clock</source>
-        <translation>MIDI-Clock</translation>
-    </message>
-    <message>
-        <source>DAW</source>
-        <translation>DAW</translation>
-    </message>
-    <message>
-        <source>MIDI is off.</source>
-        <translation>MIDI ist aus.</translation>
-    </message>
-    <message>
-        <source>Looking for MIDI inputs …</source>
-        <translation>Suche nach MIDI-Eingängen …</translation>
-    </message>
-    <message>
-        <source>No MIDI</source>
-        <translation>Kein MIDI</translation>
-    </message>
-    <message>
-        <source>MIDI</source>
-        <translation>MIDI</translation>
-    </message>
-    <message>
-        <source>Read-only</source>
-        <translation>Nur lesen</translation>
-    </message>
-    <message>
-        <source>This project can only be read.</source>
-        <translation>Dieses Projekt kann nur gelesen werden.</translation>
-    </message>
-    <message>
-        <source>Rendering</source>
-        <translation>Erzeugt</translation>
-    </message>
-    <message>
-        <source>The engine renders.</source>
-        <translation>Es wird gerade erzeugt.</translation>
-    </message>
-    <message>
-        <source>Paused</source>
-        <translation>Angehalten</translation>
-    </message>
-    <message>
-        <source>The queue is paused.</source>
-        <translation>Die Warteschlange ist angehalten.</translation>
-    </message>
-    <message>
-        <source>no model</source>
-        <translation>kein Modell</translation>
-    </message>
-    <message>
-        <source>Ready</source>
-        <translation>Bereit</translation>
-    </message>
-    <message>
-        <source>The engine is ready, with {name}.</source>
-        <translation>Bereit zum Erzeugen, mit {name}.</translation>
-    </message>
-    <message>
-        <source>The clip is at {tempo:g} BPM, as {source} says</source>
-        <translation>Der Clip hat {tempo:g} BPM, wie {source} sagt</translation>
-    </message>
-    <message>
-        <source>Set Link to {tempo:g} BPM</source>
-        <translation>Link auf {tempo:g} BPM setzen</translation>
-    </message>
-    <message>
-        <source>Type another …</source>
-        <translation>Ein anderes eingeben …</translation>
-    </message>
-    <message>
-        <source>{daw} sent {clip}.</source>
-        <translation>{daw} hat {clip} gesendet.</translation>
-    </message>
-    <message>
         <source>Something went wrong in the window: {fault}. Nothing is lost.</source>
         <translation>Im Fenster ging etwas schief: {fault}. Nichts ist verloren.</translation>
     </message>
@@ -904,6 +624,41 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>No project is open; make a new one or open one first.</source>
         <translation>Kein Projekt ist offen; zuerst ein neues anlegen oder eines öffnen.</translation>
+    </message>
+</context>
+<context>
+    <name>Menus</name>
+    <message>
+        <source>&amp;Project</source>
+        <translation>&amp;Projekt</translation>
+    </message>
+    <message>
+        <source>&amp;Recent</source>
+        <translation>&amp;Zuletzt geöffnet</translation>
+    </message>
+    <message>
+        <source>&amp;Edit</source>
+        <translation>&amp;Bearbeiten</translation>
+    </message>
+    <message>
+        <source>&amp;Variant</source>
+        <translation>&amp;Variante</translation>
+    </message>
+    <message>
+        <source>&amp;Listen</source>
+        <translation>&amp;Hören</translation>
+    </message>
+    <message>
+        <source>&amp;Queue</source>
+        <translation>&amp;Warteschlange</translation>
+    </message>
+    <message>
+        <source>V&amp;iew</source>
+        <translation>&amp;Ansicht</translation>
+    </message>
+    <message>
+        <source>&amp;Help</source>
+        <translation>Hi&amp;lfe</translation>
     </message>
 </context>
 <context>
@@ -1219,6 +974,57 @@ oder eine Region aus der DAW senden.</translation>
     </message>
 </context>
 <context>
+    <name>Pages</name>
+    <message>
+        <source>MIDI control</source>
+        <translation>MIDI-Steuerung</translation>
+    </message>
+    <message>
+        <source>Your clips</source>
+        <translation>Die Clips</translation>
+    </message>
+    <message>
+        <source>Drop audio here, or send a region from your DAW. The tempo is read or listened for; say so where it is wrong.</source>
+        <translation>Audio hierher ziehen oder eine Region aus der DAW senden. Das Tempo wird gelesen oder erlauscht; wo es falsch ist, lässt es sich berichtigen.</translation>
+    </message>
+    <message>
+        <source>What to do</source>
+        <translation>Was zu tun ist</translation>
+    </message>
+    <message>
+        <source>Continue the clip, make it in another style, sing it anew or vary a part. Blend artists, write words, then press Generate.</source>
+        <translation>Den Clip fortsetzen, in einem anderen Stil machen, neu singen oder einen Teil variieren. Künstler mischen, Worte schreiben, dann „Erzeugen“.</translation>
+    </message>
+    <message>
+        <source>Listen</source>
+        <translation>Hören</translation>
+    </message>
+    <message>
+        <source>Space plays. 1 to 9 switch to a variant where you are, 0 to the clip. Drag over the waveforms to select.</source>
+        <translation>Die Leertaste spielt. 1 bis 9 wechseln an Ort und Stelle zu einer Variante, 0 zum Clip. Über die Wellenformen ziehen wählt aus.</translation>
+    </message>
+    <message>
+        <source>Choose</source>
+        <translation>Wählen</translation>
+    </message>
+    <message>
+        <source>Every variant stays: rate, note, hide, branch. Drag one into your DAW, or press Ctrl+D to send it to its place.</source>
+        <translation>Jede Variante bleibt: bewerten, notieren, ausblenden, abzweigen. Eine in die DAW ziehen, oder mit Strg+D an ihre Stelle senden.</translation>
+    </message>
+    <message>
+        <source>How things are</source>
+        <translation>Wie es steht</translation>
+    </message>
+    <message>
+        <source>Engine, DAW, MIDI and tempo. Click a sign to set it up. ? shows all keys.</source>
+        <translation>Erzeuger, DAW, MIDI und Tempo. Ein Klick auf ein Zeichen richtet es ein. ? zeigt alle Tasten.</translation>
+    </message>
+    <message>
+        <source>Diagnostics are on the clipboard. They hold paths, but no music.</source>
+        <translation>Die Diagnose ist in der Zwischenablage. Sie enthält Pfade, aber keine Musik.</translation>
+    </message>
+</context>
+<context>
     <name>Playback</name>
     <message>
         <source>A device cannot play {0} samples per second; choose {1} to {2}.</source>
@@ -1404,10 +1210,6 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Kein Schlag war zu hören, also gilt {0} BPM; bitte berichtigen.</translation>
     </message>
     <message>
-        <source>The selection lies beside this variant; select a part of it.</source>
-        <translation>Die Auswahl liegt neben dieser Variante; einen Teil von ihr auswählen.</translation>
-    </message>
-    <message>
         <source>Listening to {name} …</source>
         <translation>{name} wird angehört …</translation>
     </message>
@@ -1430,6 +1232,10 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>{name} has its full quality already.</source>
         <translation>{name} hat schon die volle Güte.</translation>
+    </message>
+    <message>
+        <source>The selection lies beside this variant; select a part of it.</source>
+        <translation>Die Auswahl liegt neben dieser Variante; einen Teil von ihr auswählen.</translation>
     </message>
 </context>
 <context>
@@ -1671,6 +1477,14 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>How hard the model is led to the words; 0 is off, more takes longer</source>
         <translation>Wie stark das Modell zu den Worten geführt wird; 0 ist aus, mehr dauert länger</translation>
+    </message>
+    <message>
+        <source>Quicker, less exact</source>
+        <translation>Schneller, weniger genau</translation>
+    </message>
+    <message>
+        <source>Compute with numbers of 8 bits: large models are done sooner, and the same seed gives a slightly different result</source>
+        <translation>Mit Zahlen aus 8 Bit rechnen: Große Modelle sind früher fertig, und derselbe Startwert gibt ein etwas anderes Ergebnis</translation>
     </message>
     <message>
         <source>Candidates</source>
@@ -2337,6 +2151,125 @@ oder eine Region aus der DAW senden.</translation>
     </message>
 </context>
 <context>
+    <name>Statuses</name>
+    <message>
+        <source>Silent while the DAW plays; the settings can change that.</source>
+        <translation>Still, während die DAW spielt; die Einstellungen können das ändern.</translation>
+    </message>
+    <message>
+        <source>Silent</source>
+        <translation>Still</translation>
+    </message>
+    <message>
+        <source>No audio</source>
+        <translation>Kein Audio</translation>
+    </message>
+    <message>
+        <source>{source} fell silent.</source>
+        <translation>{source} ist verstummt.</translation>
+    </message>
+    <message>
+        <source>No clip gives a tempo.</source>
+        <translation>Kein Clip gibt ein Tempo vor.</translation>
+    </message>
+    <message>
+        <source>{tempo:.1f} BPM, heard in the clip: check it.</source>
+        <translation>{tempo:.1f} BPM, im Clip erlauscht: bitte prüfen.</translation>
+    </message>
+    <message>
+        <source>{tempo:.1f} BPM from the clip.</source>
+        <translation>{tempo:.1f} BPM vom Clip.</translation>
+    </message>
+    <message>
+        <source>MIDI clock</source>
+        <translation>MIDI-Clock</translation>
+    </message>
+    <message>
+        <source>DAW</source>
+        <translation>DAW</translation>
+    </message>
+    <message>
+        <source>MIDI is off.</source>
+        <translation>MIDI ist aus.</translation>
+    </message>
+    <message>
+        <source>Looking for MIDI inputs …</source>
+        <translation>Suche nach MIDI-Eingängen …</translation>
+    </message>
+    <message>
+        <source>No audio device is known yet.</source>
+        <translation>Noch ist kein Audiogerät bekannt.</translation>
+    </message>
+    <message>
+        <source>{device} plays, at {rate} Hz.</source>
+        <translation>{device} spielt, mit {rate} Hz.</translation>
+    </message>
+    <message>
+        <source>It is heard through {device}, at {rate} Hz.</source>
+        <translation>Zu hören über {device}, mit {rate} Hz.</translation>
+    </message>
+    <message>
+        <source>No MIDI</source>
+        <translation>Kein MIDI</translation>
+    </message>
+    <message>
+        <source>MIDI</source>
+        <translation>MIDI</translation>
+    </message>
+    <message>
+        <source>Read-only</source>
+        <translation>Nur lesen</translation>
+    </message>
+    <message>
+        <source>This project can only be read.</source>
+        <translation>Dieses Projekt kann nur gelesen werden.</translation>
+    </message>
+    <message>
+        <source>Rendering</source>
+        <translation>Erzeugt</translation>
+    </message>
+    <message>
+        <source>The engine renders.</source>
+        <translation>Es wird gerade erzeugt.</translation>
+    </message>
+    <message>
+        <source>Paused</source>
+        <translation>Angehalten</translation>
+    </message>
+    <message>
+        <source>The queue is paused.</source>
+        <translation>Die Warteschlange ist angehalten.</translation>
+    </message>
+    <message>
+        <source>no model</source>
+        <translation>kein Modell</translation>
+    </message>
+    <message>
+        <source>Ready</source>
+        <translation>Bereit</translation>
+    </message>
+    <message>
+        <source>The engine is ready, with {name}.</source>
+        <translation>Bereit zum Erzeugen, mit {name}.</translation>
+    </message>
+    <message>
+        <source>Audio settings</source>
+        <translation>Audioeinstellungen</translation>
+    </message>
+    <message>
+        <source>The clip is at {tempo:g} BPM, as {source} says</source>
+        <translation>Der Clip hat {tempo:g} BPM, wie {source} sagt</translation>
+    </message>
+    <message>
+        <source>Set Link to {tempo:g} BPM</source>
+        <translation>Link auf {tempo:g} BPM setzen</translation>
+    </message>
+    <message>
+        <source>Type another …</source>
+        <translation>Ein anderes eingeben …</translation>
+    </message>
+</context>
+<context>
     <name>StylePad</name>
     <message>
         <source>No artist: the model is free in its style.</source>
@@ -2526,6 +2459,52 @@ oder eine Region aus der DAW senden.</translation>
     </message>
 </context>
 <context>
+    <name>ToolRow</name>
+    <message>
+        <source>No snap</source>
+        <translation>Kein Raster</translation>
+    </message>
+    <message>
+        <source>Snap to beats</source>
+        <translation>Raster: Schläge</translation>
+    </message>
+    <message>
+        <source>Snap to bars</source>
+        <translation>Raster: Takte</translation>
+    </message>
+    <message>
+        <source>Snap</source>
+        <translation>Raster</translation>
+    </message>
+    <message>
+        <source>What the ends of a selection snap to</source>
+        <translation>Woran die Enden einer Auswahl einrasten</translation>
+    </message>
+    <message>
+        <source>No pre-roll</source>
+        <translation>Kein Vorlauf</translation>
+    </message>
+    <message>
+        <source>Pre-roll 1 bar</source>
+        <translation>Vorlauf 1 Takt</translation>
+    </message>
+    <message numerus="yes">
+        <source>Pre-roll %n bars</source>
+        <translation>
+            <numerusform>Vorlauf %n Takt</numerusform>
+            <numerusform>Vorlauf %n Takte</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Pre-roll</source>
+        <translation>Vorlauf</translation>
+    </message>
+    <message>
+        <source>What is played before a selection</source>
+        <translation>Was vor einer Auswahl gespielt wird</translation>
+    </message>
+</context>
+<context>
     <name>Tour</name>
     <message>
         <source>Tour</source>
@@ -2605,6 +2584,57 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>Hear {name} ({key})</source>
         <translation>{name} hören ({key})</translation>
+    </message>
+</context>
+<context>
+    <name>Undo</name>
+    <message>
+        <source>Undo</source>
+        <translation>Rückgängig</translation>
+    </message>
+    <message>
+        <source>Redo</source>
+        <translation>Wiederholen</translation>
+    </message>
+    <message>
+        <source>Undone: {what}</source>
+        <translation>Rückgängig gemacht: {what}</translation>
+    </message>
+    <message>
+        <source>Done again: {what}</source>
+        <translation>Wiederholt: {what}</translation>
+    </message>
+    <message>
+        <source>Operation</source>
+        <translation>Aufgabe</translation>
+    </message>
+    <message>
+        <source>Length</source>
+        <translation>Länge</translation>
+    </message>
+    <message>
+        <source>Keep</source>
+        <translation>Bewahren</translation>
+    </message>
+    <message>
+        <source>Style</source>
+        <translation>Stil</translation>
+    </message>
+    <message>
+        <source>Words</source>
+        <translation>Worte</translation>
+    </message>
+    <message>
+        <source>Variants</source>
+        <translation>Varianten</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>Startwert</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Einstellungen</translation>
     </message>
 </context>
 <context>
