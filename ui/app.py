@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import QApplication
 
 from jukebox_studio.client import EngineClient
 from ui.daw_link import DawLink
-from ui.diagnostics import log_path, start_log
+from ui.diagnostics import log_path, note_crashes, start_log
 from ui.first_start import is_project
 from ui.garbage import GarbageCollector
 from ui.helper_process import HELPER
@@ -46,6 +46,7 @@ def run(paths: list[Path]) -> int:
         server = listen(server_name())
     log = log_path()
     fault = start_log(log)
+    note_crashes(log)
     made = make_window(app, log)
     if server is not None:
         server.newConnection.connect(lambda: _heed(server, made))

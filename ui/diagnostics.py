@@ -3,6 +3,8 @@ paths: no sound, no lyrics, no token."""
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import logging
 import logging.handlers
 import platform
@@ -42,6 +44,16 @@ def start_log(path: Path) -> str:
     return ""
 
 
+def note_crashes(path: Path) -> None:
+    """Should the program crash, what its threads were at is written beside the log at `path`."""
+    with contextlib.suppress(OSError):  # that there is no log is told already
+        faulthandler.enable(crash_path(path).open("a", encoding="utf-8"))
+
+
+def crash_path(log: Path) -> Path:
+    return log.with_suffix(".crash")
+
+
 def diagnostics(path: Path, *told: str) -> str:
     """Versions, the system, what the parts say of themselves, and the end of the log."""
     lines = [f"Python {platform.python_version()}, {platform.platform()}, {sys.executable}"]
@@ -56,4 +68,7 @@ def diagnostics(path: Path, *told: str) -> str:
         last = path.read_text(encoding="utf-8", errors="replace").splitlines()[-TOLD_LINES:]
     except OSError as error:
         last = [f"It cannot be read: {error.strerror or error}."]
+    with contextlib.suppress(OSError):
+        crashed = crash_path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+        last += ["Crashes:", *crashed[-TOLD_LINES:]] if crashed else []
     return "\n".join([*lines, *last]) + "\n"
