@@ -3,6 +3,7 @@
     VENV/bin/pip install -r benchmarks/requirements.txt
     VENV/bin/python benchmarks/decoding_step.py [--case 512 1024 2048] [--threads 1 2]
     VENV/bin/python benchmarks/decoding_step.py --draw docs/images/decoding_step.png
+        [--document docs/performance.md]
 
 Every case runs in a process of its own. Caches are filled, and steps are taken at the start, in the
 middle and at the end of a window, a few of each program in turn. The bandwidth is that of the
@@ -24,7 +25,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,12 +37,15 @@ from torch import Tensor
 
 from jukebox_studio.model.config import LyricsConfig, Precision, PriorConfig, TransformerConfig
 from jukebox_studio.model.prior import Prior
+from jukebox_studio.model.shapes import cache_values
 from jukebox_studio.sampling.decode import Decoder
+from jukebox_studio.sampling.weights import native
 
 RESULTS = Path(__file__).parent / "results" / "decoding_step.json"
 BATCHES = (1, 4, 16)
 TURN = 16
 """Steps of one program before it is another's turn: the first of each find a cold cache."""
+BEGIN, END = "<!-- the table of benchmarks/decoding_step.py -->", "<!-- end of the table -->"
 PROGRAMS = ("transformers", "float32", "int8")
 
 
@@ -243,6 +247,7 @@ def measure(name: str, threads: int, batches: list[int], steps: int, seconds: fl
     runners: dict[str, Peer | Ours] = {"transformers": peer}
     held = {"transformers": peer_bytes}
     precisions: tuple[Precision, ...] = ("float32", "int8")
+    native()  # before memory is looked at
     for precision in precisions:
         before = process.memory_info().rss
         ours = Ours(prior, precision)
@@ -268,21 +273,29 @@ def measure(name: str, threads: int, batches: list[int], steps: int, seconds: fl
     }
     for batch in batches:
         ids = torch.randint(2048, (steps, batch), generator=torch.Generator().manual_seed(2))
-        times: dict[str, dict[str, list[float]]] = {p: {} for p in runners}
-        for place, position in places.items():
-            for program, runner in runners.items():
-                runner.begin(batch, position)
-                times[program][place] = []
-            spent = dict.fromkeys(runners, 0.0)
-            for first in range(0, steps, TURN):
-                for program, runner in runners.items():
-                    for i in range(first, min(first + TURN, steps)):
-                        # A slow program has fewer steps than others, but never none.
-                        if spent[program] > seconds:
-                            break
-                        took = _time(partial(runner.step, ids[i]))
-                        spent[program] += took
-                        times[program][place].append(took)
+        times: dict[str, dict[str, list[float]]] = {}
+        held_of: dict[str, int] = {}
+        # One after the other where their caches do not fit side by side.
+        for group in _groups(runners, cache_values(case.config()) * 4 * batch):
+            part = {program: runners[program] for program in group}
+            times |= {program: {} for program in group}
+            for place, position in places.items():
+                for program, runner in part.items():
+                    runner.begin(batch, position)
+                    times[program][place] = []
+                spent = dict.fromkeys(part, 0.0)
+                for first in range(0, steps, TURN):
+                    for program, runner in part.items():
+                        for i in range(first, min(first + TURN, steps)):
+                            # A slow program has fewer steps than others, but never none.
+                            if spent[program] > seconds:
+                                break
+                            took = _time(partial(runner.step, ids[i]))
+                            spent[program] += took
+                            times[program][place].append(took)
+            for program, runner in part.items():
+                held_of[program] = runner.cache_bytes()
+                runner.begin(1, 0)  # gives the memory back
         found["batches"][str(batch)] = {
             "ms": {
                 program: {place: 1e3 * statistics.median(t) for place, t in by_place.items()}
@@ -291,13 +304,25 @@ def measure(name: str, threads: int, batches: list[int], steps: int, seconds: fl
             "steps": {
                 program: sum(map(len, by_place.values())) for program, by_place in times.items()
             },
-            "cache_bytes": {program: runner.cache_bytes() for program, runner in runners.items()},
+            "cache_bytes": held_of,
         }
         bandwidth.append(bandwidth_gb_per_s())
         line = {p: round(statistics.fmean(m.values()), 2) for p, m in _ms(found, batch).items()}
         print(f"{name}, {threads} threads, batch {batch}: {line} ms", file=sys.stderr, flush=True)
     found["bandwidth_gb_per_s"] = max(bandwidth)
     return found
+
+
+def _groups(programs: Iterable[str], cache_bytes: int) -> list[list[str]]:
+    """Those that are measured by turns; what fits into memory by no means is in none.
+
+    cache_bytes: of one program. The peer copies a cache when it adds to it.
+    """
+    free = 0.9 * psutil.virtual_memory().available
+    need = {p: cache_bytes * (1.5 if p == "transformers" else 1.1) for p in programs}
+    if sum(need.values()) <= free:
+        return [list(need)]
+    return [[p] for p, size in need.items() if size <= free]
 
 
 def _ms(found: Any, batch: int) -> dict[str, dict[str, float]]:
@@ -315,25 +340,31 @@ def rows_of(results: dict[str, Any]) -> list[dict[str, Any]]:
         found = results["cases"][key]
         for batch, of in found["batches"].items():
             step = {p: statistics.fmean(ms.values()) for p, ms in of["ms"].items()}
-            for program, ms in step.items():
+            peer = step.get("transformers")
+            for program in PROGRAMS:
+                row: dict[str, Any] = {
+                    "case": f"{CASES[name].width} x {CASES[name].depth}",
+                    "threads": int(threads),
+                    "batch": int(batch),
+                    "program": program,
+                }
+                if program not in step:
+                    rows.append(row)
+                    continue
+                ms = step[program]
                 bytes_read = found["weights"] * (1 if program == "int8" else 4)
                 floor = bytes_read / found["bandwidth_gb_per_s"] / 1e6
                 held = found["held_bytes"][program] + of["cache_bytes"][program]
-                rows.append(
-                    {
-                        "case": f"{CASES[name].width} x {CASES[name].depth}",
-                        "threads": int(threads),
-                        "batch": int(batch),
-                        "program": program,
-                        "ms": ms,
-                        "places": list(of["ms"][program].values()),
-                        "codes_per_s": int(batch) / ms * 1e3,
-                        "ratio": step["transformers"] / ms,
-                        "floor_share": floor / ms,
-                        "held_mb": held / 1e6,
-                        "steps": of["steps"][program],
-                    }
-                )
+                measured = {
+                    "ms": ms,
+                    "places": list(of["ms"][program].values()),
+                    "codes_per_s": int(batch) / ms * 1e3,
+                    "ratio": peer and peer / ms,
+                    "floor_share": floor / ms,
+                    "held_mb": held / 1e6,
+                    "steps": of["steps"][program],
+                }
+                rows.append(row | measured)
     return rows
 
 
@@ -349,10 +380,14 @@ def table(results: dict[str, Any]) -> str:
         f"|{'---|' * len(names)}",
     ]
     for row in rows_of(results):
+        which = f"| {row['case']} | {row['threads']} | {row['batch']} | {row['program']} | "
+        if "ms" not in row:
+            lines.append(which + "does not fit into memory | | | | | |")
+            continue
         places = "; ".join(f"{ms:.1f}" for ms in row["places"])
+        ratio = f"{row['ratio']:.1f}" if row["ratio"] else ""
         lines.append(
-            f"| {row['case']} | {row['threads']} | {row['batch']} | {row['program']} | "
-            f"{row['ms']:.2f} ({places}) | {row['codes_per_s']:.0f} | {row['ratio']:.1f} | "
+            f"{which}{row['ms']:.2f} ({places}) | {row['codes_per_s']:.0f} | {ratio} | "
             f"{row['floor_share']:.0%} | {row['held_mb']:.0f} MB | {row['steps']} |"
         )
     for key, found in sorted(results["cases"].items()):
@@ -367,7 +402,7 @@ def table(results: dict[str, Any]) -> str:
 def draw(results: dict[str, Any], path: Path) -> None:
     import matplotlib.pyplot as plt
 
-    rows = rows_of(results)
+    rows = [row for row in rows_of(results) if "ms" in row]
     kinds = sorted(
         {(r["case"], r["threads"]) for r in rows}, key=lambda k: (int(k[0].split()[0]), k[1])
     )
@@ -399,6 +434,7 @@ def main() -> None:
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--draw", type=Path, help="only draw and print what was measured")
+    parser.add_argument("--document", type=Path, help="whose table to replace by this one")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
@@ -422,15 +458,25 @@ def main() -> None:
                 command += ["--threads", str(threads), "--batch", *map(str, given.batch)]
                 command += ["--steps", str(given.steps), "--seconds", str(given.seconds)]
                 environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-                out = subprocess.run(
-                    command, check=True, stdout=subprocess.PIPE, text=True, env=environment
-                ).stdout
-                results["cases"][f"{name}/{threads}"] = json.loads(out)
+                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+                if done.returncode:
+                    print(f"{name}/{threads} failed; what was there of it stays.", file=sys.stderr)
+                    continue
+                results["cases"][f"{name}/{threads}"] = json.loads(done.stdout)
                 given.results.parent.mkdir(parents=True, exist_ok=True)
                 given.results.write_text(json.dumps(results, indent=1) + "\n")
     else:
         draw(results, given.draw)
     print(table(results))
+    if given.document is not None:
+        text = given.document.read_text(encoding="utf-8")
+        before, _, rest = text.partition(BEGIN)
+        _, _, after = rest.partition(END)
+        if not after:
+            raise SystemExit(f"{given.document} has no table between {BEGIN} and {END}.")
+        picture = "![Codes per second by batch](images/decoding_step.png)"
+        whole = f"{before}{BEGIN}\n{table(results)}\n\n{picture}\n{END}{after}"
+        given.document.write_text(whole, encoding="utf-8")
 
 
 def _processor() -> str:

@@ -93,6 +93,9 @@ class BundleEngine:
 
     def warm_up(self) -> None:
         import jukebox_studio.engine  # noqa: F401
+        from jukebox_studio.sampling.weights import native
+
+        native()
 
     def unload(self) -> None:
         if self._models is not None:

@@ -140,9 +140,9 @@ def _make_whole(x, size, out, step_at):
         most = larger(absolute(load(x + i * _VECTOR)), most)
     step = np.float32(1e-30) + largest(most) * np.float32(1 / 127)
     put(step_at, step)
-    steps = fill(step)
+    per_step = fill(np.float32(1.0) / step)
     for i in range(count):
-        store_bytes(out + i * LANES, divide(load(x + i * _VECTOR), steps))
+        store_bytes(out + i * LANES, multiply(load(x + i * _VECTOR), per_step))
 
 
 @_inner
@@ -518,15 +518,14 @@ def run(matrices, layers, sizes, scale, own, start, n, logits, plus, plus_stride
         _product(matrices[4 * number], whole, normed, stride, rows, sizes[QKV], qkv_stride,
                  _PLAIN, 0, 0, one, bytes_, row_steps, counter)
         counter += COUNTER_BYTES
-        units = batch * sizes[HEADS]
         while True:
             unit = count_up(counter)
-            if unit >= units:
+            if unit >= batch:
                 break
-            b, h = unit // sizes[HEADS], unit % sizes[HEADS]
-            _attention(layer, sizes, b, h, start, n, own[SCORES])
+            for h in range(sizes[HEADS]):
+                _attention(layer, sizes, unit, h, start, n, own[SCORES])
             count_up(counter + 8)
-        _wait(counter, units)
+        _wait(counter, batch)
         counter += COUNTER_BYTES
         _product(matrices[4 * number + 1], whole, sizes[MIXED], mixed_stride, rows, out, stride,
                  _PLAIN, 0, 0, one, bytes_, row_steps, counter)

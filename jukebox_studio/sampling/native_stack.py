@@ -30,6 +30,8 @@ from jukebox_studio.sampling.weights import Packed, head_weights, padded, stack_
 
 _MOST_ROWS = 1024
 """Rows of positions in one call: more take memory and no less time."""
+_ALONE = 2**24
+"""Work up to which one thread is done before others are there."""
 _SLACK = native.LANES
 """Floats behind a cache, as far as a vector may reach beyond its end."""
 
@@ -150,6 +152,11 @@ class NativeStack:
         if end > self.n_ctx:
             raise ValueError(f"A window has {self.n_ctx} positions; {end} were asked for.")
 
+    def _work(self, rows: int) -> float:
+        """Bytes that are read of weights and, as if they were bytes, products that are made."""
+        weights = sum(t.numel() for t in self._packed.tensors)
+        return weights * (1 if self._packed.is_whole else 4) + weights * rows / 4
+
     def _with(self, head: Packed) -> Table:
         if self._head is None or self._head[0] is not head:
             self._head = head, np.concatenate([self._packed.table, head.table])
@@ -183,7 +190,7 @@ class NativeStack:
         given = matrices, self._layers, buffers.sizes, self._scale
         rest = self.position, n, logits, plus, stride
         helping: list[Future[Any]] = []
-        if len(buffers.own) > 1:
+        if len(buffers.own) > 1 and self._work(self._batch * n) > _ALONE:
             pool = _threads(len(buffers.own) - 1)
             for own in buffers.own[1:]:
                 helping.append(pool.submit(functools.partial(native.run, *given, own, *rest)))

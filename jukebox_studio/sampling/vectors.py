@@ -10,7 +10,7 @@ import inspect
 import struct
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import llvmlite.binding
 from llvmlite import ir
@@ -309,22 +309,28 @@ def tile(rows: int, panels: int) -> Any:
     return product
 
 
-def dot_products() -> int:
-    """How many lanes a processor adds four products of 8 bits to at once; 0 where it cannot."""
+Bytes = Literal["of 512 bits", "of 256 bits", "in pairs", "by shifts"]
+"""How products of bytes are added up."""
+
+
+def way_with_bytes() -> Bytes:
+    """The best that this processor has."""
     features = llvmlite.binding.get_host_cpu_features()
     if features.get("avx512vnni"):
-        return 16
-    return 8 if features.get("avxvnni") else 0
+        return "of 512 bits"
+    if features.get("avxvnni"):
+        return "of 256 bits"
+    return "in pairs" if features.get("avx2") else "by shifts"
 
 
-def whole_tile(rows: int, panels: int, at_once: int | None = None) -> Any:
+def whole_tile(rows: int, panels: int, way: Bytes | None = None) -> Any:
     """y = bias + (x - 128) w steps row_step of `rows` rows and 16 `panels` outputs.
 
     x: uint8 [rows, 4 quads], w: int8 [quads, 16 panels, 4]; minus_128: int32 [16 panels], of each
     output -128 times the sum of its weights; steps, bias: float32 [16 panels]; row_steps: float32
-    [rows]. Sums are exact. at_once: see `dot_products`, for another processor than this one.
+    [rows]. Sums are exact. way: None for this processor's.
     """
-    products = _products_of_bytes(dot_products() if at_once is None else at_once)
+    products = _products_of_bytes(way or way_with_bytes())
     arguments = (_address, _whole, _whole, *[_address] * 6, _whole)
 
     @_operation(types.void, *arguments)
@@ -358,29 +364,60 @@ def whole_tile(rows: int, panels: int, at_once: int | None = None) -> Any:
     return product
 
 
-def _products_of_bytes(lanes: int) -> Callable[..., Value]:
+def _products_of_bytes(way: Bytes) -> Callable[..., Value]:
     """Adds to each lane the four products of an unsigned byte of x with a signed one of w."""
+    half = ir.VectorType(_INT, LANES // 2)
 
-    def in_one(b: Builder, sum_: Value, x: Value, w: Value) -> Value:
+    def of_512(b: Builder, sum_: Value, x: Value, w: Value) -> Value:
         return _called(b, "llvm.x86.avx512.vpdpbusd.512", _INTS, sum_, x, w)
 
-    def in_halves(b: Builder, sum_: Value, x: Value, w: Value) -> Value:
-        nothing, half = ir.Constant(_INTS, ir.Undefined), ir.VectorType(_INT, 8)
-        parts = []
-        for at in (0, 8):
-            chosen = ir.Constant(half, list(range(at, at + 8)))
-            part = [b.shuffle_vector(v, nothing, chosen) for v in (sum_, x, w)]
-            parts.append(_called(b, "llvm.x86.avx512.vpdpbusd.256", half, *part))
-        return b.shuffle_vector(*parts, ir.Constant(_INTS, list(range(LANES))))
+    def of_256(b: Builder, sum_: Value, x: Value, w: Value) -> Value:
+        def added(*part: Value) -> Value:
+            return _called(b, "llvm.x86.avx512.vpdpbusd.256", half, *part)
 
-    def one_by_one(b: Builder, sum_: Value, x: Value, w: Value) -> Value:
+        return _in_halves(b, added, sum_, x, w)
+
+    def in_pairs(b: Builder, sum_: Value, x: Value, w: Value) -> Value:
+        shorts = ir.VectorType(ir.IntType(16), 2 * LANES)
+        eight = ir.Constant(shorts, [8] * 2 * LANES)
+        x, w = b.bitcast(x, shorts), b.bitcast(w, shorts)
+        low = b.lshr(b.shl(x, eight), eight), b.ashr(b.shl(w, eight), eight)
+        high = b.lshr(x, eight), b.ashr(w, eight)
+
+        def added(*part: Value) -> Value:
+            return _called(b, "llvm.x86.avx2.pmadd.wd", half, *part)
+
+        for pair in (low, high):
+            sum_ = b.add(sum_, _in_halves(b, added, *pair))
+        return sum_
+
+    def by_shifts(b: Builder, sum_: Value, x: Value, w: Value) -> Value:
         for place in (24, 16, 8, 0):  # the bits above each byte are pushed out
             left, right = (ir.Constant(_INTS, [bits] * LANES) for bits in (place, 24))
             value, weight = b.lshr(b.shl(x, left), right), b.ashr(b.shl(w, left), right)
             sum_ = b.add(sum_, b.mul(value, weight))
         return sum_
 
-    return {16: in_one, 8: in_halves, 0: one_by_one}[lanes]
+    ways: dict[Bytes, Callable[..., Value]] = {
+        "of 512 bits": of_512,
+        "of 256 bits": of_256,
+        "in pairs": in_pairs,
+        "by shifts": by_shifts,
+    }
+    return ways[way]
+
+
+def _in_halves(b: Builder, function: Callable[..., Value], *vectors: Value) -> Value:
+    """A function of vectors of half the length, of the first and the second halves."""
+    parts = []
+    for second in (0, 1):
+        of_half = []
+        for v in vectors:
+            size = v.type.count // 2
+            lanes = ir.Constant(ir.VectorType(_INT, size), [second * size + i for i in range(size)])
+            of_half.append(b.shuffle_vector(v, ir.Constant(v.type, ir.Undefined), lanes))
+        parts.append(function(*of_half))
+    return b.shuffle_vector(*parts, ir.Constant(_INTS, list(range(LANES))))
 
 
 # Threads -----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import psutil
@@ -137,12 +138,12 @@ def test_a_row_is_the_same_with_any_number_of_threads(order: int, precision: Pre
             torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize("lanes", [16, 8, 0])
-def test_int8_is_the_same_on_every_processor(lanes: int) -> None:
-    """The three ways to add products of 8 bits, of which the processor's own is compiled else."""
-    if lanes > vectors.dot_products():
+@pytest.mark.parametrize("way", get_args(vectors.Bytes))
+def test_int8_is_the_same_on_every_processor(way: vectors.Bytes) -> None:
+    ways: tuple[vectors.Bytes, ...] = get_args(vectors.Bytes)
+    if ways.index(way) < ways.index(vectors.way_with_bytes()):
         pytest.skip("This processor cannot.")
-    product = vectors.whole_tile(2, 2, lanes)
+    product = vectors.whole_tile(2, 2, way)
 
     @njit
     def multiplied(x, stride, quads, w, minus, steps, bias, row_steps, y, y_stride):  # type: ignore[no-untyped-def]
