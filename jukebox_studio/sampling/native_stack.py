@@ -31,7 +31,10 @@ from jukebox_studio.sampling.weights import Packed, head_weights, padded, stack_
 _MOST_ROWS = 1024
 """Rows of positions in one call: more take memory and no less time."""
 _ALONE = 2**24
-"""Work up to which one thread is done before others are there."""
+"""Bytes of weights read, and a quarter of the products made, up to which one thread is done before
+others are there."""
+_MOST_THREADS = 4
+"""Memory is read no faster by more, and each has to be woken."""
 _SLACK = native.LANES
 """Floats behind a cache, as far as a vector may reach beyond its end."""
 
@@ -58,6 +61,8 @@ class NativeStack:
         self._batch = batch
         self._precision = precision
         self._packed = stack_weights(transformer, precision)
+        self._weights = sum(t.numel() for t in self._packed.tensors)
+        self._weights_bytes = sum(t.nbytes for t in self._packed.tensors)
         blocks = [block for block in transformer._attn_mods if isinstance(block, Block)]
         self._caches = [_Cache.of(block, batch, self.n_ctx, encoder_kv) for block in blocks]
         self._norms = [
@@ -152,11 +157,6 @@ class NativeStack:
         if end > self.n_ctx:
             raise ValueError(f"A window has {self.n_ctx} positions; {end} were asked for.")
 
-    def _work(self, rows: int) -> float:
-        """Bytes that are read of weights and, as if they were bytes, products that are made."""
-        weights = sum(t.numel() for t in self._packed.tensors)
-        return weights * (1 if self._packed.is_whole else 4) + weights * rows / 4
-
     def _with(self, head: Packed) -> Table:
         if self._head is None or self._head[0] is not head:
             self._head = head, np.concatenate([self._packed.table, head.table])
@@ -190,7 +190,8 @@ class NativeStack:
         given = matrices, self._layers, buffers.sizes, self._scale
         rest = self.position, n, logits, plus, stride
         helping: list[Future[Any]] = []
-        if len(buffers.own) > 1 and self._work(self._batch * n) > _ALONE:
+        work = self._weights_bytes + self._weights * self._batch * n / 4
+        if len(buffers.own) > 1 and work > _ALONE:
             pool = _threads(len(buffers.own) - 1)
             for own in buffers.own[1:]:
                 helping.append(pool.submit(functools.partial(native.run, *given, own, *rest)))
@@ -317,7 +318,7 @@ class _Buffers:
         own, tensors = [], list(shared)
         threads = 1
         if native.CAN_SHARE:
-            threads = max(1, min(torch.get_num_threads(), os.cpu_count() or 1))
+            threads = max(1, min(torch.get_num_threads(), os.cpu_count() or 1, _MOST_THREADS))
         widest = max(width, state, hidden)
         for _ in range(threads):
             normed, bytes_ = rows_of(width), torch.zeros(1, dtype=torch.uint8)
