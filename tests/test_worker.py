@@ -324,3 +324,15 @@ def test_the_heartbeat_counts_steps(talk: Talk) -> None:
         if beat["job"] is None and beat["steps"] >= 50:
             break
     assert all(b["steps"] >= a["steps"] for a, b in itertools.pairwise(seen))
+
+
+def test_warming_up_compiles_what_the_window_never_imports() -> None:
+    told = """
+import sys
+from jukebox_studio import client, worker
+import bridge.headless, jukebox_studio.engine
+assert "numba" not in sys.modules
+worker.BundleEngine().warm_up()
+assert "jukebox_studio.sampling.native" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", told], check=True)
