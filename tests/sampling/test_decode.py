@@ -14,11 +14,18 @@ from torch import Tensor
 
 from jukebox_studio.model.config import PriorConfig
 from jukebox_studio.model.prior import Prior
+from jukebox_studio.sampling import decode
 from jukebox_studio.sampling.decode import Decoder, sample_window
 from jukebox_studio.sampling.guidance import greedy_pick
 from jukebox_studio.sampling.native_stack import NativeStack
 
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
+
+
+@pytest.fixture(params=["compiled", "torch's"])
+def _either_stack(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "torch's":
+        monkeypatch.setattr(decode, "is_native", lambda *_: False)
 
 
 def decoder_of(prior: Prior, inputs: Inputs) -> Decoder:
@@ -51,6 +58,7 @@ def check_all_prefixes(config: PriorConfig, prefixes: range) -> None:
             torch.testing.assert_close(got, want[:, given:], **CLOSE)
 
 
+@pytest.mark.usefixtures("_either_stack")
 @pytest.mark.parametrize(("n_ctx", "blocks"), [(24, 4), (30, 10), (12, 1)])
 @pytest.mark.parametrize("order", ORDER_DEPTHS)
 def test_cached_steps_equal_the_full_pass(order: int, n_ctx: int, blocks: int) -> None:
@@ -94,6 +102,7 @@ def test_equal_rows_are_primed_once_and_to_the_bit(
     assert not torch.equal(got[4], want[6])
 
 
+@pytest.mark.usefixtures("_either_stack")
 @pytest.mark.parametrize("labels", [True, False])
 def test_cached_upsamplers_equal_the_full_pass(labels: bool) -> None:
     check_all_prefixes(upsampler_config(labels), range(0, 24, 5))
@@ -157,6 +166,7 @@ def test_pick_is_told_the_position_and_can_say_anything() -> None:
     assert window.codes[0, 3:7].tolist() == [0, 4, 0, 6]
 
 
+@pytest.mark.usefixtures("_either_stack")
 @pytest.mark.parametrize(("order", "layer"), [(8, 9), (12, 15), (12, 31)])
 @pytest.mark.parametrize("chunk_size", [1, 7, 100])
 def test_attention_recorded_while_sampling(order: int, layer: int, chunk_size: int) -> None:
@@ -177,6 +187,7 @@ def test_attention_recorded_while_sampling(order: int, layer: int, chunk_size: i
         torch.testing.assert_close(window.attention, want, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.usefixtures("_either_stack")
 def test_only_lyric_layers_can_be_recorded() -> None:
     config = order_config(8)
     prior, inputs = random_prior(config), random_inputs(config)
@@ -206,6 +217,7 @@ def test_codes_can_be_trained_on_afterwards() -> None:
     prior.loss(window.codes, inputs.y).total.backward()
 
 
+@pytest.mark.usefixtures("_either_stack")
 def test_requests_that_do_not_fit_are_refused() -> None:
     config = order_config(2)
     prior, inputs = random_prior(config), random_inputs(config)
