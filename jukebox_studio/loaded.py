@@ -115,7 +115,8 @@ class Models:
                     f"room for level {level}."
                 )
         if fit < FEWEST_ROWS:  # smaller batches are filled up
-            needed = memory.size_text(need.held_bytes + FEWEST_ROWS * need.row_bytes)
+            least = (need.held_bytes + FEWEST_ROWS * need.row_bytes) / (1.0 - SPARE_SHARE)
+            needed = memory.size_text(round(least))
             raise JukeboxError(
                 f"Level {level} of {self.bundle.manifest.name} needs {needed} of memory and "
                 f"{memory.size_text(self._free_bytes())} are free. Close other "
