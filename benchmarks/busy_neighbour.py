@@ -134,6 +134,8 @@ def main() -> None:
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
     for program in given.program:
         for threads in given.threads:
+            # The engine's worker waits so (worker.settings_from_arguments).
+            policy = {} if program == "transformers" else {"OMP_WAIT_POLICY": "passive"}
             command = [sys.executable, __file__, "--one", "--program", program]
             command += ["--threads", str(threads), "--turns", str(given.turns)]
             out = subprocess.run(
@@ -141,7 +143,7 @@ def main() -> None:
                 check=True,
                 stdout=subprocess.PIPE,
                 text=True,
-                env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+                env=os.environ | {"OMP_NUM_THREADS": str(threads)} | policy,
             ).stdout
             results[f"{program}/{threads}"] = json.loads(out.splitlines()[-1])
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -336,3 +337,17 @@ worker.BundleEngine().warm_up()
 assert "jukebox_studio.sampling.native" in sys.modules
 """
     subprocess.run([sys.executable, "-c", told], check=True)
+
+
+def test_threads_do_not_spin_beside_a_daw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is put back
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "7")
+    settings = worker.settings_from_arguments([json.dumps(EngineSettings(threads=2).to_json())])
+    assert settings.threads == 2
+    assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "2"
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    worker.settings_from_arguments([json.dumps(settings.to_json())])
+    assert os.environ["OMP_WAIT_POLICY"] == "active"
