@@ -110,6 +110,7 @@ class Models:
                 for other in dropped:
                     del self._priors[other]
                 gc.collect()
+                heap.give_back()  # else it is neither free nor theirs
                 note = (
                     f"Memory is short: level {dropped[0]} of {self.bundle.manifest.name} makes "
                     f"room for level {level}."
@@ -139,5 +140,6 @@ class Models:
         self._priors.clear()
         self._tables.clear()
         gc.collect()
+        heap.give_back()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
