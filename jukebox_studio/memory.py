@@ -38,7 +38,7 @@ _KEPT_BYTES = 45_000_000
 """By each level of the VQ-VAE, for the next convolution of a length that it has met (measured)."""
 _PREVIEW_COPIES = 3
 """Of a variant, that are kept of its previews until the render ends (measured)."""
-_SOUND_COPIES = 9
+_SOUND_COPIES = 7
 """Of a result, while it is widened, joined to the clip and written (measured)."""
 _TAIL_SECONDS = 10.0
 """Of the clip, that are made beside a result."""
