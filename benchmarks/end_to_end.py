@@ -95,6 +95,10 @@ def starter(bench: Bench, found: dict[str, Any]) -> None:
         "side by side": plain,
         "side by side, guidance of style": replace(plain, guidance=Guidance(style=GUIDANCE)),
         "side by side, mono": replace(plain, width=0.0),
+        "side by side, int8": replace(plain, precision="int8"),
+        "side by side, int8, guidance of style": replace(
+            plain, precision="int8", guidance=Guidance(style=GUIDANCE)
+        ),
     }.items():
         found[name] = bench.run(request)
         print(told(name, found[name]), flush=True)
@@ -121,8 +125,14 @@ def lengths(bench: Bench, found: dict[str, Any]) -> None:
 def variants(bench: Bench, found: dict[str, Any]) -> None:
     print("| 8 s | s per s of music | of which |\n|---|---|---|")
     for count in (1, 4, 8):
-        found[f"{count} variants"] = bench.run(bench.request(variants=count))
-        print(told(f"{count} variants", found[f"{count} variants"]), flush=True)
+        for name, more in {
+            "": {},
+            ", int8": {"precision": "int8"},
+            ", mono": {"width": 0.0},
+        }.items():
+            row = f"{count} variants{name}"
+            found[row] = bench.run(bench.request(variants=count, **more))
+            print(told(row, found[row]), flush=True)
 
 
 RENDERS = {"starter": starter, "order": order, "lengths": lengths, "variants": variants}
