@@ -123,9 +123,12 @@ class NativeStack:
     def step(self, model: Autoregressive, last: Tensor, x_cond: Tensor | None) -> Tensor:
         """Logits Tensor[B, V] of the next position, from the ids before it, Tensor[B].
 
-        x_cond: Tensor[B, T, W], of all positions.
+        x_cond: Tensor[B, T, W], of all positions. Raises ValueError where an id, or the number of
+        rows, is not one of the model's, since nothing is checked behind this.
         """
         self._check(1)
+        if len(last) != self._batch or (x_cond is not None and len(x_cond) != self._batch):
+            raise ValueError(f"{self._batch} rows are sampled; {len(last)} were given.")
         buffers = self._buffers(self._batch)
         table, positions = model.x_emb.weight, model.pos_emb.pos_emb
         at, stride = 0, 0
@@ -135,6 +138,8 @@ class NativeStack:
             stride = 4 * x_cond.stride(0)
         here = positions.data_ptr() + 4 * self.position * self._width
         ids = last.contiguous().numpy()
+        if ids.min() < 0 or ids.max() >= len(table):
+            raise ValueError(f"Ids 0 to {len(table) - 1} expected, got {ids.tolist()}.")
         native.embed(ids, table.data_ptr(), here, at, stride, self._width, buffers.x_at)
         head = head_weights(model, self._precision)
         logits = torch.empty((self._batch, native.LANES * int(head.table[0, native.PANELS])))
@@ -195,10 +200,12 @@ class NativeStack:
             pool = _threads(len(buffers.own) - 1)
             for own in buffers.own[1:]:
                 helping.append(pool.submit(functools.partial(native.run, *given, own, *rest)))
-        native.run(*given, buffers.own[0], *rest)
-        for helper in helping:
-            if not helper.cancel():
-                helper.result()
+        try:
+            native.run(*given, buffers.own[0], *rest)
+        finally:  # also when interrupted: nobody may still work in memory that is freed
+            for helper in helping:
+                if not helper.cancel():
+                    helper.result()
 
 
 def apply_head(model: Autoregressive, precision: Precision, h: Tensor) -> Tensor:

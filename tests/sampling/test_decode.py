@@ -196,6 +196,19 @@ def test_only_lyric_layers_can_be_recorded() -> None:
         sample_window(prior, y=inputs.y, prime=nothing, pick=greedy_pick, record_attention_layer=0)
 
 
+@torch.no_grad()
+def test_what_a_step_cannot_take_is_refused_before_memory_is_read() -> None:
+    config = order_config(2)
+    prior, inputs = random_prior(config), random_inputs(config)
+    decoder = decoder_of(prior, inputs)
+    decoder.step(None)
+    for wrong in (-1, config.sequence_vocabulary):
+        with pytest.raises(ValueError, match="Ids 0 to"):
+            decoder.step(torch.tensor([0, wrong, 0]))
+    with pytest.raises(ValueError, match="3 rows are sampled"):
+        decoder.step(torch.zeros(4, dtype=torch.int64))
+
+
 def test_a_style_vector_reaches_the_samples() -> None:
     config = order_config(2)
     prior, inputs = random_prior(config), random_inputs(config)
