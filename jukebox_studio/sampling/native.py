@@ -1,7 +1,7 @@
 """The blocks of a transformer as one compiled function: a step of all rows, or a chunk of priming.
 
 numba compiles it when this module is first imported, in some seconds, and keeps that in the user's
-cache folder. It knows addresses only; `stack.py` holds the tensors they are of.
+cache folder. It knows addresses only; `native_stack.py` holds the tensors they are of.
 
 Every value is computed in one order, whatever stands beside it: a row gives the same bits in any
 batch, any chunk, and with any number of threads.
@@ -78,11 +78,16 @@ WIDEST = vectors.widest()
 
 
 def _cache_folder() -> bool:
-    """Where numba keeps what it compiled of exactly these sources; False where nothing can be."""
-    sources = b"".join(Path(file).read_bytes() for file in (__file__, vectors.__file__))
-    root = user_cache_path("jukebox-studio") / "compiled"
-    folder = root / hashlib.sha256(sources).hexdigest()[:16]
+    """Where numba keeps what it compiled of exactly these sources; False where nothing can be.
+
+    For each processor a folder of its own: numba mixes up what two of them write at once into a
+    home that they share.
+    """
     try:
+        sources = b"".join(Path(file).read_bytes() for file in (__file__, vectors.__file__))
+        made_for = repr((numba.__version__, vectors.processor())).encode()
+        name = hashlib.sha256(sources + made_for).hexdigest()[:16]
+        folder = user_cache_path("jukebox-studio") / "compiled" / name
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
@@ -90,8 +95,25 @@ def _cache_folder() -> bool:
     return True
 
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "cache": _cache_folder()}
-_inner = njit(nogil=True, error_model="numpy")
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+_CAN_KEEP = _cache_folder()
+
+
+def _compiled(signature):
+    """Compiles a function now, and keeps it where that can be."""
+
+    def compiled(function):
+        if _CAN_KEEP:
+            try:
+                return njit(signature, cache=True, **_OPTIONS)(function)
+            except Exception:  # a full disk, a folder that may only be read, a damaged file
+                pass
+        return njit(signature, **_OPTIONS)(function)
+
+    return compiled
+
+
+_inner = njit(**_OPTIONS)
 
 _t44, _t42, _t41 = (vectors.tile(4, p) for p in (4, 2, 1))
 _t24, _t22, _t21 = (vectors.tile(2, p) for p in (4, 2, 1))
@@ -396,7 +418,7 @@ def _mix(size, values, seen, scores, scale, out):
             store_first(to + 3 * _VECTOR, multiply(s3, scales), size - d - 3 * LANES)
             d += 4 * LANES
         else:
-            # Four sums over every fourth value; scores behind the last are zeros.
+            # Four sums over every fourth value
             for t in range(0, seen - seen % 4, 4):
                 here = column + t * stride
                 s0 = multiply_add(fill(get(scores + t * 4)), load(here), s0)
@@ -491,7 +513,7 @@ def _sum(x, y, width, out):
         put(out + i * 4, get(x + i * 4) + get(y + i * 4))
 
 
-@njit("void(i8[:, ::1], i8[:, ::1], i8[::1], f4, i8[::1], i8, i8, i8, i8, i8)", **_OPTIONS)
+@_compiled("void(i8[:, ::1], i8[:, ::1], i8[::1], f4, i8[::1], i8, i8, i8, i8, i8)")
 def run(matrices, layers, sizes, scale, own, start, n, logits, plus, plus_stride):
     """All blocks over n positions from `start` on, in place of X; and the logits, unless 0.
 
@@ -553,7 +575,7 @@ def run(matrices, layers, sizes, scale, own, start, n, logits, plus, plus_stride
         # fmt: on
 
 
-@njit("void(i8[::1], i8, i8, i8, i8, i8, i8)", **_OPTIONS)
+@_compiled("void(i8[::1], i8, i8, i8, i8, i8, i8)")
 def embed(ids, table, position, plus, plus_stride, width, x):
     """Rows of a table by their ids, plus a position's vector, plus one of each row unless 0."""
     for row in range(len(ids)):

@@ -217,6 +217,12 @@ def exp(b: Builder, x: Value) -> Value:
     return b.fmul(sum_, power)
 
 
+def processor() -> tuple[str, str]:
+    """Its name and what it can do, as LLVM has them."""
+    features: str = llvmlite.binding.get_host_cpu_features().flatten()
+    return llvmlite.binding.get_host_cpu_name(), features
+
+
 def widest() -> int:
     """How many vectors of outputs, and rows, a tile has at most: as the registers allow."""
     return 4 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 2

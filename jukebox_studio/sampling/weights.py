@@ -53,9 +53,13 @@ def is_native(device: torch.device, dtype: torch.dtype, precision: Precision) ->
     """Whether the compiled functions are used. JukeboxError where int8 is not to be had."""
     can = device.type == "cpu" and dtype == torch.float32 and native() is not None
     if precision == "int8" and not can:
+        if device.type != "cpu" or dtype != torch.float32:
+            raise JukeboxError(
+                "int8 makes 8 bits of float32 on the processor, not of "
+                f"{str(dtype).removeprefix('torch.')} on {device.type}; choose float32."
+            )
         raise JukeboxError(
-            "int8 needs a processor that numba compiles for, and makes 8 bits of float32, not of "
-            f"{dtype} on {device.type}; choose float32."
+            "int8 needs sampling to be compiled for this processor, which failed; choose float32."
         )
     return can
 
@@ -114,10 +118,12 @@ def _kept(module: nn.Module, precision: Precision, pack: Callable[[], Kept]) -> 
         for p in module.parameters()
     ]
     kept = _packed_of.setdefault(module, {})
-    if precision not in kept or kept[precision][0] != state:
+    found = kept.get(precision)
+    if found is None or found[0] != state:
+        found = None
         kept.pop(precision, None)  # first, so that the old and the new are never both in memory
-        kept[precision] = (state, pack())
-    packed: Kept = kept[precision][1]
+        found = kept[precision] = (state, pack())
+    packed: Kept = found[1]
     return packed
 
 

@@ -1,9 +1,13 @@
 """Packed products against plain ones, and steps in int8 and float64 against the full pass."""
 
 import sys
+import threading
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
+import numba
 import numpy as np
 import psutil
 import pytest
@@ -16,7 +20,7 @@ from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PriorConfig, TransformerConfig
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.transformer import Transformer
-from jukebox_studio.sampling import vectors, weights
+from jukebox_studio.sampling import native, native_stack, vectors, weights
 from jukebox_studio.sampling.decode import Decoder, stack_logits
 from jukebox_studio.sampling.weights import Precision, stack_weights
 
@@ -138,6 +142,30 @@ def test_a_row_is_the_same_with_any_number_of_threads(order: int, precision: Pre
             torch.set_num_threads(1)
 
 
+@torch.no_grad()
+def test_an_interrupt_waits_for_the_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    prior = fresh_prior(order_config(2))
+    has_begun, ended = threading.Event(), []
+
+    def run(*_: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            has_begun.wait()
+            raise KeyboardInterrupt
+        has_begun.set()
+        time.sleep(0.05)
+        ended.append(True)
+
+    monkeypatch.setattr(native_stack, "_ALONE", 0)
+    monkeypatch.setattr(native, "run", run)
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            logits(prior, 2, "float32")
+    finally:
+        torch.set_num_threads(1)
+    assert ended
+
+
 @pytest.mark.parametrize("way", get_args(vectors.Bytes))
 def test_int8_is_the_same_on_every_processor(way: vectors.Bytes) -> None:
     ways: tuple[vectors.Bytes, ...] = get_args(vectors.Bytes)
@@ -226,16 +254,38 @@ def test_packed_weights_take_no_more_memory_than_they_must(
     assert process.memory_info().rss - before < 1.2 * share * size + 10e6
 
 
+def one_more(x):  # type: ignore[no-untyped-def]
+    return x + 1
+
+
+def test_what_cannot_be_kept_is_compiled_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(native, "_CAN_KEEP", True)
+    assert native._compiled("i8(i8)")(one_more)(2) == 3
+    (index,) = tmp_path.rglob("*.nbi")
+    index.write_bytes(b"")  # as a power cut leaves it
+    assert native._compiled("i8(i8)")(one_more)(2) == 3
+    index.unlink()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", full)
+    assert native._compiled("i8(i8)")(one_more)(2) == 3
+
+
 def test_int8_is_refused_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     prior = random_prior(order_config(2))
-    with pytest.raises(JukeboxError, match="choose float32"):
+    with pytest.raises(JukeboxError, match="not of float64 on cpu; choose float32"):
         logits(prior.double(), 3, "int8")
     # As where numba is missing
     monkeypatch.setitem(sys.modules, "jukebox_studio.sampling.native", None)
     weights.native.cache_clear()
     with (
         pytest.warns(UserWarning, match="Sampling is slow"),
-        pytest.raises(JukeboxError, match="choose float32"),
+        pytest.raises(JukeboxError, match="which failed; choose float32"),
     ):
         logits(prior.float(), 3, "int8")
     weights.native.cache_clear()
