@@ -55,6 +55,7 @@ from jukebox_studio.sampling.conditions import Guide
 from jukebox_studio.sampling.guidance import Keep, code_distances, keep_strength
 from jukebox_studio.sampling.parallel import UNMADE, no_segments, sample_segments, stitch
 from jukebox_studio.sampling.song import LevelSettings, align_lyrics, drawn, sample_windows
+from jukebox_studio.sampling.weights import is_native
 from jukebox_studio.sampling.windows import Window
 from jukebox_studio.told import Told
 
@@ -156,6 +157,7 @@ class _Render:
         for level in bundle.manifest.priors:
             self.told.labels(level, 1)  # bad labels are told before any work
         yield from self._told_notes()
+        yield from self._check_speed()
         if not self.models.has(self.top):
             yield Loading(f"{bundle.manifest.name}: level {self.top}")
         canvas.plan = canvas.plan.with_tails(canvas.tails())
@@ -222,6 +224,15 @@ class _Render:
             raise JukeboxError(
                 f"There are settings for level {unknown[0]}, and "
                 f"{self.models.bundle.manifest.name} has the levels 0 to {max(levels)}."
+            )
+
+    def _check_speed(self) -> Iterator[Event]:
+        """A note where sampling is slow; JukeboxError where int8 is not to be had."""
+        device = self.models.device
+        if not is_native(device, torch.float32, self.request.precision) and device.type == "cpu":
+            yield self._note(
+                "Sampling could not be compiled on this computer, so it takes several times as "
+                "long; the log says why."
             )
 
     def _check_room(self) -> None:

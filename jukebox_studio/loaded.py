@@ -40,7 +40,7 @@ class Models:
     """
 
     def __init__(self) -> None:
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._bundle: Bundle | None = None
         self._sha256 = ""
         self._vqvae: VQVAE | None = None
@@ -69,12 +69,12 @@ class Models:
 
     def vqvae(self) -> VQVAE:
         if self._vqvae is None:
-            self._vqvae = load_vqvae(self.bundle, self._device)
+            self._vqvae = load_vqvae(self.bundle, self.device)
         return self._vqvae
 
     def prior(self, level: int) -> Prior:
         if level not in self._priors:
-            self._priors[level] = load_prior(self.bundle, level, self._device)
+            self._priors[level] = load_prior(self.bundle, level, self.device)
         return self._priors[level]
 
     def tables(self, level: int) -> LabelTables | None:
@@ -128,7 +128,7 @@ class Models:
         )
 
     def _free_bytes(self) -> int:
-        if self._device.type == "cuda":
+        if self.device.type == "cuda":
             # What torch has kept of freed memory is free to it.
             kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
             return int(torch.cuda.mem_get_info()[0]) + kept

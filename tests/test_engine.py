@@ -322,6 +322,23 @@ def test_int8_is_drawn_alike_each_time_and_told(studio: Studio, make_clip: MakeC
     assert one.made.request["precision"] == "int8"
 
 
+def test_what_is_not_compiled_is_told(
+    studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jukebox_studio.sampling.weights.native", lambda: None)
+    request = Request(make_clip(), Restyle(0.0), sampling=Sampling(4.0), variants=1)
+    assert studio.render(request).notes.count("could not be compiled") == 1
+    coarse = studio.events(replace(request, precision="int8"))
+    with pytest.raises(JukeboxError, match="int8 needs sampling to be compiled"):
+        next(coarse)  # before any work
+    studio.models.device = torch.device("cuda")
+    try:
+        with pytest.raises(JukeboxError, match="on cuda; choose float32"):
+            next(studio.events(replace(request, precision="int8")))
+    finally:
+        studio.models.device = torch.device("cpu")
+
+
 def test_a_style_that_weighs_nothing_changes_no_number(studio: Studio, make_clip: MakeClip) -> None:
     def codes(artists: str) -> torch.Tensor:
         style = Style.of(artists, "hum")
