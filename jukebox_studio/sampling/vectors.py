@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
-import llvmlite.binding
 from llvmlite import ir
 from llvmlite.ir import IRBuilder as Builder
 from llvmlite.ir import Value
 from numba.core import cgutils, types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic, models, register_model
 
 LANES = 16
@@ -82,7 +82,9 @@ def _all(value: float) -> ir.Constant:
 
 
 def _fma(builder: Builder, a: Value, b: Value, c: Value) -> Value:
-    return _called(builder, "llvm.fma.v16f32", _FLOATS, a, b, c)
+    if _is_fused():
+        return _called(builder, "llvm.fma.v16f32", _FLOATS, a, b, c)
+    return builder.fadd(builder.fmul(a, b), c)
 
 
 def _lanes_below(builder: Builder, count: Value) -> Value:
@@ -166,7 +168,7 @@ def divide(b: Builder, x: Value, y: Value) -> Value:
 
 @_operation(_floats, _floats, _floats, _floats)
 def multiply_add(b: Builder, x: Value, y: Value, z: Value) -> Value:
-    """x y + z, rounded once."""
+    """x y + z, rounded once where the processor can."""
     return _fma(b, x, y, z)
 
 
@@ -217,15 +219,29 @@ def exp(b: Builder, x: Value) -> Value:
     return b.fmul(sum_, power)
 
 
-def processor() -> tuple[str, str]:
-    """Its name and what it can do, as LLVM has them."""
-    features: str = llvmlite.binding.get_host_cpu_features().flatten()
-    return llvmlite.binding.get_host_cpu_name(), features
+def processor() -> tuple[str, str, str]:
+    """What numba compiles for: a system, a processor's name, what that can do (`+avx2,-avx512f`).
+
+    Not always this machine's own: NUMBA_CPU_NAME and NUMBA_CPU_FEATURES choose another. LLVM ends
+    the process where it is given an operation that the processor does not have.
+    """
+    compiled_for: tuple[str, str, str] = cpu_target.target_context.codegen().magic_tuple()
+    return compiled_for
+
+
+def _has(feature: str) -> bool:
+    return f"+{feature}" in processor()[2].split(",")
+
+
+def _is_fused() -> bool:
+    """Whether products are added in one operation. Before AVX2, LLVM would call a function of the C
+    library for each number, tens of times as slow; other families all have it."""
+    return _has("fma") or not processor()[0].startswith(("x86_64", "i686"))
 
 
 def widest() -> int:
     """How many vectors of outputs, and rows, a tile has at most: as the registers allow."""
-    return 4 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 2
+    return 4 if _has("avx512f") else 2
 
 
 # Products ----------------------------------------------------------------------------------------
@@ -321,12 +337,11 @@ Bytes = Literal["of 512 bits", "of 256 bits", "in pairs", "by shifts"]
 
 def way_with_bytes() -> Bytes:
     """The best that this processor has."""
-    features = llvmlite.binding.get_host_cpu_features()
-    if features.get("avx512vnni"):
+    if _has("avx512vnni"):
         return "of 512 bits"
-    if features.get("avxvnni"):
+    if _has("avxvnni"):
         return "of 256 bits"
-    return "in pairs" if features.get("avx2") else "by shifts"
+    return "in pairs" if _has("avx2") else "by shifts"
 
 
 def whole_tile(rows: int, panels: int, way: Bytes | None = None) -> Any:

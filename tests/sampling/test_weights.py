@@ -1,5 +1,7 @@
 """Packed products against plain ones, and steps in int8 and float64 against the full pass."""
 
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -191,6 +193,18 @@ def test_int8_is_the_same_on_every_processor(way: vectors.Bytes) -> None:
     at = [a.ctypes.data for a in (packed, minus, ones, zeros, ones, y)]
     multiplied(x.ctypes.data, 24, 6, *at, 128)
     assert np.array_equal(y, (x.astype(np.int64) - 128) @ w.astype(np.int64))
+
+
+def test_only_what_numba_compiles_for_is_used() -> None:
+    told = """
+import platform
+from jukebox_studio.sampling import vectors
+assert vectors.way_with_bytes() == "by shifts"
+assert vectors.widest() == 2
+assert vectors._is_fused() != (platform.machine() in ("x86_64", "AMD64"))
+"""
+    other = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    subprocess.run([sys.executable, "-c", told], check=True, env={**os.environ, **other})
 
 
 @torch.no_grad()
