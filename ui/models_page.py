@@ -89,7 +89,7 @@ def described(manifest: Manifest) -> list[tuple[str, str]]:
         (translate("Models", "On disk"), size_text(size)),
         (
             translate("Models", "In memory"),
-            translate("Models", "{memory} for {n} variants, and what a step computes").format(
+            translate("Models", "{memory} for {n} variants").format(
                 memory=memory, n=VARIANTS_PLANNED
             ),
         ),

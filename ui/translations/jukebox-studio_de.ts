@@ -817,8 +817,8 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Im Speicher</translation>
     </message>
     <message>
-        <source>{memory} for {n} variants, and what a step computes</source>
-        <translation>{memory} für {n} Varianten, und was ein Schritt rechnet</translation>
+        <source>{memory} for {n} variants</source>
+        <translation>{memory} für {n} Varianten</translation>
     </message>
     <message>
         <source>Made of</source>
