@@ -16,6 +16,7 @@ of one b in one piece, are whole vectors long, with zeros behind the last value.
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from pathlib import Path
 
@@ -95,6 +96,7 @@ def _cache_folder() -> bool:
     return True
 
 
+log = logging.getLogger(__name__)
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 _CAN_KEEP = _cache_folder()
 
@@ -107,7 +109,12 @@ def _compiled(signature):
             try:
                 return njit(signature, cache=True, **_OPTIONS)(function)
             except Exception:  # a full disk, a folder that may only be read, a damaged file
-                pass
+                log.warning(
+                    "A compiled step cannot be kept in %s, so every start compiles it anew. "
+                    "Make room there, or remove the folder.",
+                    numba.config.CACHE_DIR,
+                    exc_info=True,
+                )
         return njit(signature, **_OPTIONS)(function)
 
     return compiled
