@@ -29,11 +29,12 @@ def reference_folder() -> Path:
     return folder
 
 
-def make_tiny_bundle(folder: Path, name: str, **top: Any) -> Path:
+def make_tiny_bundle(folder: Path, name: str, *, sings: bool = True, **top: Any) -> Path:
     """A bundle of two levels with random weights: everything of a model but the music.
 
-    top: what of the top prior's configuration is otherwise. Such a bundle also has weights and
-    codebooks that let whatever is told or heard show in its codes.
+    sings: whether its levels know words; top: what of the top prior's configuration is otherwise.
+    Such a bundle also has weights and codebooks that let whatever is told or heard show in its
+    codes.
     """
     import torch
     from tiny_priors import random_prior
@@ -48,6 +49,8 @@ def make_tiny_bundle(folder: Path, name: str, **top: Any) -> Path:
 
     priors = {level: PRIORS[f"tiny_level_{level}"] for level in range(TINY_VQVAE.levels)}
     priors[1] = replace(priors[1], **top)
+    if not sings:
+        priors = {level: replace(config, lyrics=None) for level, config in priors.items()}
     tables = LabelTables("v2", {"unknown": 0, "ada": 1, "bo": 2}, {"unknown": 0, "hum": 1})
 
     def fill(folder: Path) -> Manifest:
@@ -107,6 +110,6 @@ def mute_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_bundle(
         tmp_path_factory.mktemp("bundles") / "mute",
         "mute",
-        lyrics=None,
+        sings=False,
         transformer=TransformerConfig(32, 3, 2, 2, 8),
     )

@@ -69,7 +69,12 @@ def test_words_are_told_at_the_time_they_are_sung(models: Models, clip: Clip) ->
     middle = int(np.searchsorted(at, RATE_HZ // 2 + 1024))
     assert list(indices[0]) == list(range(middle - 8, middle + 8))
     assert detokenize(y[1, -16:], "v2") == words.text[middle - 8 : middle + 8]
-    assert made.words(0) is None
+    # The upsampler is told the same words at the same times; and nobody, where none are said.
+    below = made.words(0)
+    assert below is not None
+    assert below.text == words.text
+    assert list(below.sung_at_samples) == list(at)
+    assert told(models, replace(request, lyrics=None)).words(1) is None
     # Nothing is said of the music before the words; after them nobody sings.
     alone = told(models, replace(request, operation=Relyric(span))).labels(1, 1)
     assert alone is not None
@@ -124,8 +129,8 @@ def test_each_guide_leaves_one_thing_out(models: Models, clip: Clip) -> None:
     assert words.style is None
     assert words.labels is not None
     assert set(words.labels.at(0, 2048, 16)[0][:, -16:].ravel()) == {80}
-    # A level without words has none to leave out, and one without weights no guide at all.
-    assert [g.weight for g in made.guides(models.prior(0), 3)] == [1.5]
+    # The level below is led by both, too; without weights there is no guide at all.
+    assert [g.weight for g in made.guides(models.prior(0), 3)] == [1.5, 2.5]
     assert told(models, replace(request, guidance=Guidance())).guides(prior, 3) == []
 
 

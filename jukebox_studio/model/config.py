@@ -172,7 +172,8 @@ class LyricsConfig:
     vocabulary_size: int
     loss_fraction: float
     encoder: TransformerConfig | None
-    """None: lyrics lead the codes in one sequence, in one merged vocabulary."""
+    """None: lyrics lead the codes in one sequence, in one merged vocabulary; or, where there is a
+    plan, reach them through that alone."""
     alignment_layer: int | None
     alignment_head: int | None
     null_token: int | None = None
@@ -241,7 +242,16 @@ class PriorConfig:
 
     @property
     def merged_lyrics(self) -> LyricsConfig | None:
-        return self.lyrics if self.lyrics and self.lyrics.encoder is None else None
+        """The lyrics that lead the codes, where they do."""
+        lyrics = self.lyrics
+        merged = lyrics is not None and lyrics.encoder is None and lyrics.plan_width is None
+        return lyrics if merged else None
+
+    @property
+    def foretells_lyrics(self) -> bool:
+        """Whether it learns to tell the next character, too; not where words only plan what is
+        sung."""
+        return bool(self.merged_lyrics or (self.lyrics and self.lyrics.encoder))
 
     @property
     def sequence_length(self) -> int:
@@ -445,7 +455,7 @@ def _own_prior(
 
 
 def _own_lyrics(
-    n_tokens: int, encoder: TransformerConfig, alignment_layer: int, plan_width: int
+    n_tokens: int, encoder: TransformerConfig | None, alignment_layer: int | None, plan_width: int
 ) -> LyricsConfig:
     """Lyrics in the v2 vocabulary, with one token more for words that are not known."""
     return LyricsConfig(
@@ -455,7 +465,7 @@ def _own_lyrics(
         0.1,
         encoder,
         alignment_layer,
-        0,
+        None if alignment_layer is None else 0,
         null_token=80,
         centred=True,
         plan_width=plan_width,
@@ -475,7 +485,14 @@ PRIORS = {
                 None,
                 _own_lyrics(160, TransformerConfig(128, 4, 4, 2, 16), 7, plan_width=96),
             ),
-            _own_prior(STARTER_VQVAE, 0, 1024, TransformerConfig(192, 9, 4, 2, 32), 96),
+            _own_prior(
+                STARTER_VQVAE,
+                0,
+                1024,
+                TransformerConfig(192, 9, 4, 2, 32),
+                96,
+                _own_lyrics(64, None, None, plan_width=64),
+            ),
             _own_prior(
                 TINY_VQVAE,
                 1,
@@ -484,7 +501,14 @@ PRIORS = {
                 None,
                 _own_lyrics(16, TransformerConfig(16, 3, 2, 2, 4), 3, plan_width=8),
             ),
-            _own_prior(TINY_VQVAE, 0, 64, TransformerConfig(32, 3, 2, 2, 8), 8),
+            _own_prior(
+                TINY_VQVAE,
+                0,
+                64,
+                TransformerConfig(32, 3, 2, 2, 8),
+                8,
+                _own_lyrics(8, None, None, plan_width=8),
+            ),
         )
     },
 }

@@ -315,12 +315,16 @@ class LyricPlan(nn.Module):
         """int64 Tensor[B, N], float Tensor[B, T] as of `labels.sung_places` -> Tensor[B, T, W].
 
         Without gradients, a row is the same to the bit in whatever batch: convolutions of several
-        rows round differently.
+        rows round differently. Rows that are told the same, as variants are, are computed once.
         """
         if torch.is_grad_enabled():
             return self._spread(tokens, places)
-        rows = zip(tokens.split(1), places.split(1), strict=True)
-        return torch.cat([self._spread(*row) for row in rows])
+        # NaN is like nothing, not even itself.
+        told = torch.cat([tokens.double(), places.double().nan_to_num(nan=-2e9, neginf=-1e9)], 1)
+        which = told.unique(dim=0, return_inverse=True)[1]
+        first = [int((which == i).nonzero()[0, 0]) for i in range(int(which.max()) + 1)]
+        rows = [self._spread(tokens[i : i + 1], places[i : i + 1]) for i in first]
+        return torch.cat(rows)[which]
 
     def _spread(self, tokens: Tensor, places: Tensor) -> Tensor:
         x = self.emb(tokens).transpose(1, 2)
@@ -548,7 +552,7 @@ class Prior(nn.Module):
         logits = self._logits(before, conditioning, tokens, encoder_kv)
         ids = self.sequence(codes, tokens)
         code_bits = _bits(logits[:, -length:], ids[:, -length:])
-        if lyrics is None or tokens is None:
+        if lyrics is None or tokens is None or not self.config.foretells_lyrics:
             return PriorLoss(code_bits, code_bits, torch.zeros_like(code_bits))
         n = lyrics.n_tokens
         lyric_logits = logits[:, :n] if encoder_kv is None else self.prime_x_out(encoder_kv)

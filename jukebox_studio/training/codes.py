@@ -127,8 +127,8 @@ time nobody knows the exact place either, but more would hide it."""
 LENGTH_SPREAD = 0.1
 """Standard deviation of the log of what a song's length is told as, with its place in it: else its
 exact length would be its name."""
-PLAN_SPREAD, PLAN_STEADY = 0.3, 32
-"""Standard deviation of how many characters a plan is off, and for about how many codes alike: what
+PLAN_SPREAD, PLAN_STEADY_SECONDS = 0.3, 0.37
+"""Standard deviation of how many characters a plan is off, and for about how long alike: what
 people plan is never so exact."""
 
 
@@ -282,7 +282,9 @@ class CodeWindows:
             chances, share = rng.random(count), self.dropout.plan
             known_from[chances < 1.5 * share] = rng.random(count)[chances < 1.5 * share]
             known_from[chances < share] = 1.0
-        steady = np.arange(0, n_ctx + PLAN_STEADY, PLAN_STEADY)
+        rate, hop = self.config.sample_rate_hz, self.config.hop_samples
+        alike = max(1, round(PLAN_STEADY_SECONDS * rate / hop))
+        steady = np.arange(0, n_ctx + alike, alike)
         off = [
             np.interp(np.arange(n_ctx), steady, PLAN_SPREAD * rng.standard_normal(len(steady)))
             for _ in range(count)

@@ -46,7 +46,7 @@ class PriorTask:
                 batch.codes, batch.y, batch.above, shown=batch.shown, plan=batch.plan
             )
         logged = {"bits_per_code": float(loss.codes.detach())}
-        if self.model.config.lyrics:
+        if self.model.config.foretells_lyrics:
             logged["bits_per_character"] = float(loss.lyrics.detach())
         total = loss.total
         if self.guide is not None:

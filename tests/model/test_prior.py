@@ -10,7 +10,7 @@ import torch
 from tiny_priors import order_config, random_inputs, random_prior, upsampler_config
 from torch.nn import functional as F
 
-from jukebox_studio.model.config import PUBLISHED_PRIORS, PriorConfig
+from jukebox_studio.model.config import PUBLISHED_PRIORS, LyricsConfig, PriorConfig
 from jukebox_studio.model.labels import UNKNOWN_LENGTH
 from jukebox_studio.model.prior import Prior
 
@@ -277,11 +277,34 @@ def test_a_plan_is_the_same_to_the_bit_in_whatever_batch() -> None:
     generator = torch.Generator().manual_seed(1)
     tokens = torch.randint(0, 79, (5, 10), generator=generator)
     places = 9 * torch.rand((5, 24), generator=generator)
+    places[0] = math.nan
+    # Two rows that are told the same, and one that differs only in what is not known
+    tokens = torch.cat([tokens, tokens[1:2], tokens[:1]])
+    places = torch.cat([places, places[1:2], torch.full((1, 24), -math.inf)])
     together = plan(tokens, places)
-    for row in range(5):
+    for row in range(7):
         assert torch.equal(plan(tokens[row : row + 1], places[row : row + 1])[0], together[row])
     with torch.enable_grad():
         torch.testing.assert_close(plan(tokens, places), together, **CLOSE)
+
+
+@torch.no_grad()
+def test_words_may_reach_the_codes_through_their_plan_alone() -> None:
+    """As in our upsamplers: no lyric encoder, and none of the words in the sequence."""
+    config = order_config(2)
+    lyrics = LyricsConfig("v2", 10, 81, 0.1, None, None, None, null_token=80, plan_width=6)
+    config = replace(config, lyrics=lyrics)
+    prior = random_prior(config)
+    assert (config.sequence_length, config.sequence_vocabulary) == (24, 16)
+    assert not [name for name in prior.state_dict() if name.startswith("prime")]
+    inputs = random_inputs(prior.config)
+    plan = torch.linspace(-0.5, 9.5, 24).repeat(3, 1)
+    told = prior(inputs.codes, inputs.y, plan=plan)
+    assert told.shape == (3, 24, 16)
+    assert not torch.allclose(told, prior(inputs.codes, inputs.y))
+    loss = prior.loss(inputs.codes, inputs.y, plan=plan)
+    assert loss.lyrics == 0
+    assert loss.total == loss.codes
 
 
 @torch.no_grad()

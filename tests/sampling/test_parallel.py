@@ -48,10 +48,18 @@ def codes_above(rows: int, variants: Sequence[int]) -> Tensor:
     return all_rows[list(variants)]
 
 
+N_TOKENS = 8
+
+
 def labels(rows: int) -> LabelBatch:
-    y = np.zeros((rows, 4 + 5), dtype=np.int64)
-    y[:, 2], y[:, 4:] = CONFIG.sample_length, -1
-    return LabelBatch(y, [np.zeros(0, dtype=np.int64)] * rows)
+    """Forty characters are sung from the twentieth code on."""
+    y = np.zeros((rows, 4 + 5 + N_TOKENS), dtype=np.int64)
+    y[:, 2], y[:, 4:9] = CONFIG.sample_length, -1
+    sung_at = CONFIG.hop_samples * np.linspace(20, TOTAL - 10, 41)
+    pauses = np.arange(40) % 5 == 4
+    return LabelBatch(
+        y, (tuple(range(1, 41)),) * rows, (sung_at,) * rows, centred=True, pauses=(pauses,) * rows
+    )
 
 
 def run(
@@ -199,10 +207,14 @@ def test_segments_are_what_the_plain_pass_draws(prior, distances) -> None:
     for number, window in enumerate(segments[:-1]):
         codes = torch.zeros((1, CONFIG.n_ctx), dtype=torch.int64)
         codes[:, : window.length] = made[number, :, : window.length]
-        y, _ = labels(1).at(window.start * CONFIG.hop_samples, CONFIG.sample_length, 0)
+        at = window.start * CONFIG.hop_samples
+        y, indices = labels(1).at(at, CONFIG.sample_length, N_TOKENS)
+        plan = labels(1).plan(indices, at, CONFIG.hop_samples, CONFIG.n_ctx)
+        assert np.isfinite(plan).any()
         with torch.no_grad():
             under = above[:, window.start // RATIO : (window.start + CONFIG.n_ctx) // RATIO]
-            logits = prior(codes, torch.from_numpy(y), under)[0].double()
+            planned = torch.from_numpy(plan).float()
+            logits = prior(codes, torch.from_numpy(y), under, plan=planned)[0].double()
         u = torch.from_numpy(uniforms(SEED, [2], 0, window.start, window.length))[0]
         mass = logits.softmax(-1).cumsum(-1)
         free = slice(0, window.length - overlap)
@@ -235,7 +247,7 @@ def test_keep_and_guidance_reach_every_segment(prior, distances) -> None:
     free = stitch(segments, run(prior, distances, segments), distances)
     assert torch.equal(made.stretches[0][1], original)
     assert torch.equal(made.stretches[0][0], free.stretches[0][0])
-    null = LabelBatch(labels(3).y + np.array([0, 0, 0, 1] + [0] * 5), labels(3).full_tokens)
+    null = LabelBatch(labels(3).y, ((),) * 3)
     for weight, same in ((0.0, True), (4.0, False)):
         guided = run(prior, distances, segments, guides=[Guide(weight, null)])
         plain = run(prior, distances, segments)
