@@ -16,6 +16,7 @@ from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
+from jukebox_studio.sampling.weights import forget_others, is_native, is_packed
 from jukebox_studio.sampling.windows import FEWEST_ROWS, MOST_ROWS
 
 SPARE_SHARE = 0.2
@@ -93,14 +94,18 @@ class Models:
         Follows the memory plan: other levels are dropped first, then rows. JukeboxError where not
         even the fewest fit.
         """
+        forget_others(precision)
         heap.give_back()
-        plan = memory.plan(self.bundle.manifest, memory.Asked(precision=precision))
+        asked = memory.Asked(precision=precision, steps=self._steps(precision))
+        plan = memory.plan(self.bundle.manifest, asked)
         need = next(n for n in plan.levels if n.level == level)
+        to_come = need.held_bytes
+        if self.has(level):
+            is_there = is_packed(self._priors[level].prior, precision)
+            to_come = 0 if is_there else need.packed_bytes
         note = ""
         for last_resort in (False, True):
-            free = self._free_bytes() * (1.0 - SPARE_SHARE)
-            if not self.has(level):
-                free -= need.held_bytes
+            free = self._free_bytes() * (1.0 - SPARE_SHARE) - to_come
             fit = int(free // max(1, need.row_bytes))
             if fit >= max(FEWEST_ROWS, min(rows, MOST_ROWS)):
                 return min(rows, MOST_ROWS), note
@@ -116,7 +121,7 @@ class Models:
                     f"room for level {level}."
                 )
         if fit < FEWEST_ROWS:  # smaller batches are filled up
-            least = (need.held_bytes + FEWEST_ROWS * need.row_bytes) / (1.0 - SPARE_SHARE)
+            least = (to_come + FEWEST_ROWS * need.row_bytes) / (1.0 - SPARE_SHARE)
             needed = memory.size_text(round(least))
             raise JukeboxError(
                 f"Level {level} of {self.bundle.manifest.name} needs {needed} of memory and "
@@ -126,6 +131,11 @@ class Models:
         return fit, (
             f"Memory is short: {fit} of {rows} rows are sampled at a time, which takes longer."
         )
+
+    def _steps(self, precision: Precision) -> memory.Steps:
+        if is_native(self.device, torch.float32, precision):
+            return "compiled"
+        return "of torch" if self.device.type == "cpu" else "on a GPU"
 
     def _free_bytes(self) -> int:
         if self.device.type == "cuda":

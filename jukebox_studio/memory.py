@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from jukebox_studio.bundle import Manifest, prior_file
 from jukebox_studio.model.config import Precision, PriorConfig, VQVAEConfig
@@ -18,6 +19,10 @@ from jukebox_studio.operations import clip_result_samples, continue_samples
 from jukebox_studio.request import Continue, Request
 from jukebox_studio.sampling.segments import batches, can_be_cut, split_stretch
 from jukebox_studio.sampling.windows import FEWEST_ROWS, MOST_ROWS
+
+Steps = Literal["compiled", "of torch", "on a GPU"]
+"""What computes: compiled functions, which read weights that are packed for them; torch; or torch
+in a memory of its own, which no file can be."""
 
 PROGRAM_BYTES = 545_000_000
 """Python, torch, what is compiled, and the libraries that a render uses, without a model (measured
@@ -58,6 +63,7 @@ class Asked:
     conditions: int = 1
     """1, and one more for each guidance."""
     precision: Precision = "float32"
+    steps: Steps = "compiled"
 
     @classmethod
     def by(cls, request: Request, channels: int) -> Asked:
@@ -85,7 +91,7 @@ class LevelNeed:
     loaded_bytes: int
     """Its weights in float32."""
     packed_bytes: int
-    """The same once more, as a decoding step reads them."""
+    """The same once more, as a compiled step reads them."""
     is_mapped: bool
     """Whether what was loaded is the file itself, whose memory the system can take back."""
     row_bytes: int
@@ -155,14 +161,15 @@ def plan(manifest: Manifest, asked: Asked = Asked()) -> MemoryPlan:
         entry = manifest.files.get(prior_file(level))
         rows, different, primed = _batch(prior, level == max(manifest.priors), asked)
         row = cache_values(prior) + _conditioning_values(prior)
+        is_packed, is_there = asked.steps == "compiled", asked.steps != "on a GPU"
         fed_at_once = max(rows, min(_FED_AT_ONCE, different * min(primed, _PRIMED_AT_ONCE)))
         sampling = rows * row + fed_at_once * _step_values(prior)
         needs.append(
             LevelNeed(
                 level,
                 _values(_loaded_shapes(prior)) * _FLOAT_BYTES,
-                packed_bytes(prior, asked.precision),
-                entry is None or entry.dtypes == ("F32",),
+                packed_bytes(prior, asked.precision) if is_packed else 0,
+                is_there and (entry is None or entry.dtypes == ("F32",)),
                 row * _FLOAT_BYTES,
                 sampling * _FLOAT_BYTES,
                 max(sampling, _preparing_values(prior, rows, different)) * _FLOAT_BYTES,

@@ -92,10 +92,14 @@ class BundleEngine:
         return render(open_bundle(model), asked, out, folder, self._models)
 
     def warm_up(self) -> None:
-        import jukebox_studio.engine  # noqa: F401
-        from jukebox_studio.sampling.weights import native
+        import torch
 
-        native()
+        import jukebox_studio.engine  # noqa: F401
+        from jukebox_studio.loaded import Models
+        from jukebox_studio.sampling.weights import is_native
+
+        self._models = self._models or Models()
+        is_native(self._models.device, torch.float32, "float32")  # compiles where that is used
 
     def unload(self) -> None:
         if self._models is not None:

@@ -1,6 +1,8 @@
 """Packs weights or samples in a window, and prints what that took of memory and what is told of it.
 
-    python tests/memory_parts.py packed float32 | packed int8 | window
+    python tests/memory_parts.py packed float32 | packed int8 | packed int8 after | window
+
+"after": the same weights were packed in float32 before, as by a render.
 
 For a process of its own, on Linux.
 """
@@ -27,7 +29,7 @@ from jukebox_studio.model.config import (
     TransformerConfig,
 )
 from jukebox_studio.sampling.decode import Decoder
-from jukebox_studio.sampling.weights import head_weights, stack_weights
+from jukebox_studio.sampling.weights import forget_others, head_weights, stack_weights
 
 
 def manifest(priors: dict[int, PriorConfig], dtype: str = "F32") -> Manifest:
@@ -42,7 +44,7 @@ def manifest(priors: dict[int, PriorConfig], dtype: str = "F32") -> Manifest:
     )
 
 
-def packed(precision: Precision) -> tuple[int, int]:
+def packed(precision: Precision, is_second: bool) -> tuple[int, int]:
     stack = TransformerConfig(640, 10, 1, 2, 8)
     config = replace(PRIORS["tiny_level_0"], transformer=stack)
     prior = random_prior(config)
@@ -50,6 +52,9 @@ def packed(precision: Precision) -> tuple[int, int]:
     stack_weights(small.prior.transformer, precision)  # what compiling takes is the program's
     heap.give_back()
     before = proc_bytes("RssAnon")
+    if is_second:
+        stack_weights(prior.prior.transformer, "float32")
+        forget_others(precision)
     kept = stack_weights(prior.prior.transformer, precision), head_weights(prior.prior, precision)
     assert kept
     heap.give_back()
@@ -96,4 +101,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "window":
         print(*window())
     else:
-        print(*packed("int8" if sys.argv[2] == "int8" else "float32"))
+        print(*packed("int8" if "int8" in sys.argv else "float32", "after" in sys.argv))

@@ -51,7 +51,7 @@ def test_weights_of_another_dtype_stay_beside_what_is_packed() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what /proc counts")
-@pytest.mark.parametrize("case", ["packed float32", "packed int8", "window"])
+@pytest.mark.parametrize("case", ["packed float32", "packed int8", "packed int8 after", "window"])
 def test_what_is_told_is_taken(case: str) -> None:
     taken, told = in_own_process(case)
     assert taken > 5e6

@@ -327,6 +327,17 @@ def test_the_heartbeat_counts_steps(talk: Talk) -> None:
     assert all(b["steps"] >= a["steps"] for a, b in itertools.pairwise(seen))
 
 
+def test_warming_up_compiles_nothing_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+    monkeypatch.setattr("jukebox_studio.sampling.weights.native", lambda: compiled.append(True))
+    worker.BundleEngine().warm_up()
+    assert compiled
+    compiled.clear()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    worker.BundleEngine().warm_up()
+    assert not compiled
+
+
 def test_warming_up_compiles_what_the_window_never_imports() -> None:
     told = """
 import sys

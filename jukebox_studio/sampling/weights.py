@@ -127,6 +127,18 @@ def _kept(module: nn.Module, precision: Precision, pack: Callable[[], Kept]) -> 
     return packed
 
 
+def is_packed(model: Autoregressive, precision: Precision) -> bool:
+    """Whether a step's weights of this precision are in memory."""
+    return precision in _packed_of.get(model.transformer, {})
+
+
+def forget_others(precision: Precision) -> None:
+    """Let go of what was packed in another precision, of every model."""
+    for kept in _packed_of.values():
+        for other in kept.keys() - {precision}:
+            del kept[other]
+
+
 _LARGE = 2**20
 
 
