@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jukebox_studio import audio
+from jukebox_studio.bundle import Manifest
 from jukebox_studio.clip import Clip
 from jukebox_studio.codes_file import SavedCodes, read_codes
 from jukebox_studio.errors import JukeboxError
@@ -53,7 +54,7 @@ class Canvas:
         source = Source(length)
         if request.codes_path is not None:
             self.saved = saved = read_codes(request.codes_path)
-            check_same_model(saved, models)
+            check_belong(saved, models)
             self._check_codes(saved)
             into = Fraction(clip.start_samples * manifest.sample_rate_hz, clip.rate_hz)
             top = saved.levels[max(manifest.priors)]
@@ -170,14 +171,39 @@ class Canvas:
         }
 
 
-def check_same_model(saved: SavedCodes, models: Models) -> None:
-    """JukeboxError where codes are another model's: to this one they mean other sounds."""
-    if saved.made.bundle_sha256 != bundle_sha256(models.bundle):
+def check_belong(saved: SavedCodes, models: Models) -> None:
+    """JukeboxError where codes are another model's, or none that this one could have made."""
+    manifest, made = models.bundle.manifest, saved.made
+    if made.bundle_sha256 != bundle_sha256(models.bundle):
         raise JukeboxError(
-            f"The variant was made with {saved.made.model}, whose codes mean nothing to this "
-            f"{models.bundle.manifest.name}. Choose the model it was made with, or start from the "
-            "variant's audio."
+            f"The variant was made with {made.model}, whose codes mean nothing to this "
+            f"{manifest.name}. Choose the model it was made with, or start from the variant's "
+            "audio."
         )
+    if wrong := _damage(saved, manifest):
+        raise JukeboxError(
+            f"The variant's codes are damaged: {wrong}. Choose another variant, or start from "
+            "the variant's audio."
+        )
+
+
+def _damage(saved: SavedCodes, manifest: Manifest) -> str:
+    """What of codes no render of this model could have made; nothing where they are sound."""
+    made, vqvae, top = saved.made, manifest.vqvae, max(manifest.priors)
+    if not {top, made.level} <= saved.levels.keys() <= manifest.priors.keys():
+        return f"their levels are {sorted(saved.levels)}"
+    length = Fraction(made.length_samples * manifest.sample_rate_hz, made.rate_hz)
+    end = made.result_at_samples + length
+    longest = len(saved.levels[top]) * vqvae.hop_samples(top)
+    rows = [*saved.levels.items(), *([] if saved.side is None else [(0, saved.side)])]
+    for level, codes in rows:
+        reach = len(codes) * vqvae.hop_samples(level)
+        if not 0 <= made.result_at_samples < end <= reach <= longest:
+            return f"level {level} is {reach:,} samples long, which does not fit the others"
+        for code in (int(codes.min()), int(codes.max())):
+            if not 0 <= code < vqvae.codebook_size:
+                return f"level {level} holds {code}, and there are 0 to {vqvae.codebook_size - 1}"
+    return ""
 
 
 def read_clip(clip: Clip, start: int, end: int, rate_hz: int) -> Samples:

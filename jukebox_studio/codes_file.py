@@ -32,14 +32,14 @@ class Made:
     """How the audio of a variant follows from its codes."""
 
     request: dict[str, Any]
-    variant: int
+    variant: Annotated[int, Field(ge=0)]
     model: str
     bundle_sha256: str
     result_at: Annotated[str, Field(pattern=r"^-?\d+(/0*[1-9]\d*)?$")]
     """A fraction: the sample of the canvas, at the model's rate, on which the audio starts."""
-    length_samples: int
-    rate_hz: int
-    gain_db: float
+    length_samples: Annotated[int, Field(ge=1)]
+    rate_hz: Annotated[int, Field(ge=1)]
+    gain_db: Annotated[float, Field(allow_inf_nan=False)]
     level: int
     """That the audio was decoded from; above 0 it is a preview."""
     program: str
@@ -78,7 +78,7 @@ def read_codes(path: Path) -> SavedCodes:
     try:
         with safe_open(path, framework="pt") as file:
             described = json.loads((file.metadata() or {})["variant"])
-            tensors = {key: file.get_tensor(key).long() for key in file.keys()}  # noqa: SIM118
+            tensors = {key: _codes(key, file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
         levels = {int(k[6:]): v for k, v in tensors.items() if k.startswith("level_")}
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise JukeboxError(
@@ -88,6 +88,16 @@ def read_codes(path: Path) -> SavedCodes:
     if not isinstance(described, dict) or described.pop("version", None) != CODES_VERSION:
         raise JukeboxError(f"The codes {path} are of another version of this program.")
     made = checked(_MADE, described, f"The codes {path} cannot be read")
-    if not levels:
-        raise JukeboxError(f"The codes {path} hold no level; choose another variant.")
+    if made.level not in levels:
+        raise JukeboxError(
+            f"The codes {path} hold no level {made.level}, which they were heard from; choose "
+            "another variant."
+        )
     return SavedCodes(made, levels, tensors.get("side_0"))
+
+
+def _codes(name: str, there: Tensor) -> Tensor:
+    """int64 Tensor[T]; ValueError where there are no codes."""
+    if there.dim() != 1 or there.dtype not in (torch.int32, torch.int64) or not len(there):
+        raise ValueError(f"{name} is no row of whole numbers")
+    return there.long()

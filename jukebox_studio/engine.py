@@ -20,7 +20,7 @@ from torch import Tensor
 from jukebox_studio import grid, heap, provenance, syllables
 from jukebox_studio.audio import encode
 from jukebox_studio.bundle import Bundle
-from jukebox_studio.canvas import Canvas, check_same_model
+from jukebox_studio.canvas import Canvas, check_belong
 from jukebox_studio.codes_file import SUFFIX, Made, SavedCodes, read_codes, save_codes
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Loading, Note, Preview, Progress, VariantFinished
@@ -28,6 +28,7 @@ from jukebox_studio.files import write_atomically
 from jukebox_studio.job import JobFolder
 from jukebox_studio.loaded import Models, bundle_sha256
 from jukebox_studio.memory import size_text
+from jukebox_studio.model.config import Precision
 from jukebox_studio.model.labels import LabelBatch
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.operations import HOP_FRACTION, clip_result_samples, result_position
@@ -90,13 +91,27 @@ def render(
     models = models or Models()
     models.use(bundle)
     top_codes: Tensor | None = None
-    asked = request
+    asked, note = request, ""
     if isinstance(request.operation, Upsample):
         assert request.codes_path is not None
         saved = read_codes(request.codes_path)
-        check_same_model(saved, models)
+        check_belong(saved, models)
         request, top_codes = _previewed(request, saved, models)
-    yield from _Render(models, asked, request, out, job, top_codes).run()
+        if not _can_have(request.precision, models):
+            note = (
+                f"The preview was made in {request.precision}, which cannot be had here, so the "
+                "levels below it are sampled in float32."
+            )
+            request = replace(request, precision="float32")
+    yield from _Render(models, asked, request, out, job, top_codes, note).run()
+
+
+def _can_have(precision: Precision, models: Models) -> bool:
+    try:
+        is_native(models.device, torch.float32, precision)
+    except JukeboxError:
+        return False
+    return True
 
 
 def _previewed(asked: Request, saved: SavedCodes, models: Models) -> tuple[Request, Tensor]:
@@ -139,6 +154,8 @@ class _Render:
     out: Path
     job: Path | None
     top_codes: Tensor | None
+    note: str = ""
+    """Told before all others."""
     codes: dict[int, Tensor] = field(default_factory=dict)
     """int64 Tensor[variants, T] of each level that is made."""
     side: Tensor | None = None
@@ -152,8 +169,9 @@ class _Render:
         self.kept = JobFolder.open(self.job, bundle, self.asked, self.out) if self.job else None
         self._check_room()
         self._check_levels()
-        for note in (*canvas.plan.notes, *self._lyric_notes()):
-            yield self._note(note)
+        for note in (self.note, *canvas.plan.notes, *self._lyric_notes()):
+            if note:
+                yield self._note(note)
         for level in bundle.manifest.priors:
             self.told.labels(level, 1)  # bad labels are told before any work
         yield from self._told_notes()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jukebox_studio import audio, grid, seam, stereo
-from jukebox_studio.canvas import Canvas, check_same_model
+from jukebox_studio.canvas import Canvas, check_belong
 from jukebox_studio.codes_file import SavedCodes
 from jukebox_studio.loaded import Models
 from jukebox_studio.model.vqvae import VQVAE, Pieces
@@ -361,7 +361,7 @@ def heard_again(models: Models, saved: SavedCodes) -> Samples:
     The clip that it was made from has to be there still, for the joint. JukeboxError where it is
     not, or where the codes are another model's.
     """
-    check_same_model(saved, models)
+    check_belong(saved, models)
     canvas = Canvas(models, request_from_json(saved.made.request))
     made = saved.made
     codes = saved.levels[made.level]

@@ -77,8 +77,33 @@ def test_a_place_that_is_no_fraction_is_told(tmp_path: Path, result_at: str) -> 
         read_codes(path)
 
 
-def test_codes_need_a_level(tmp_path: Path) -> None:
+def test_codes_need_the_level_that_was_heard(tmp_path: Path) -> None:
     path = tmp_path / "a.codes"
-    save_codes(path, MADE, {}, torch.zeros(3))
-    with pytest.raises(JukeboxError, match="no level"):
+    for levels in ({}, {1: torch.zeros(3)}):
+        save_codes(path, MADE, levels, torch.zeros(3))
+        with pytest.raises(JukeboxError, match="no level 0"):
+            read_codes(path)
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        torch.zeros(3),
+        torch.tensor([True]),
+        torch.zeros(2, 3, dtype=torch.int32),
+        torch.zeros(0, dtype=torch.int32),
+        torch.tensor(3),
+    ],
+)
+def test_what_are_no_codes_is_told(tmp_path: Path, codes: torch.Tensor) -> None:
+    path = described(tmp_path / "a.codes", {}, level_0=codes)
+    with pytest.raises(JukeboxError, match="level_0 is no row of whole numbers"):
+        read_codes(path)
+
+
+@pytest.mark.parametrize("field", ["rate_hz", "length_samples"])
+def test_a_length_of_nothing_is_told(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "a.codes"
+    save_codes(path, replace(MADE, **{field: 0}), {0: torch.zeros(3)}, None)  # type: ignore[arg-type]
+    with pytest.raises(JukeboxError, match=field):
         read_codes(path)

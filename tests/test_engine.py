@@ -17,13 +17,13 @@ import psutil
 import pytest
 import soundfile
 import torch
-from other_device import moved, other_device
+from other_device import DEVICE, moved, other_device
 
 from jukebox_studio import audio, engine, loaded, results
 from jukebox_studio.bundle import Bundle, open_bundle
 from jukebox_studio.canvas import Canvas, differing_tail
 from jukebox_studio.clip import Clip
-from jukebox_studio.codes_file import SavedCodes, read_codes
+from jukebox_studio.codes_file import SavedCodes, read_codes, save_codes
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Note, Preview, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
@@ -553,6 +553,49 @@ def test_codes_of_another_model_are_refused(
         studio.render(Request(longer, Restyle(), finished.codes_path, preview_only=True))
 
 
+def _with(codes: torch.Tensor, number: int) -> torch.Tensor:
+    changed = codes.clone()
+    changed[len(codes) // 2] = number
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("level", "damaged", "said"),
+    [
+        (0, lambda codes: _with(codes, 32), "level 0 holds 32, and there are 0 to 31"),
+        (1, lambda codes: _with(codes, -1), "level 1 holds -1"),
+        (1, lambda codes: codes[:-40], "samples long, which does not fit"),
+        (0, lambda codes: codes[:-40], "level 0 is .* samples long, which does not fit"),
+        (0, lambda codes: torch.cat([codes, codes[:4]]), "level 0 is .* samples long"),
+        (2, lambda codes: codes, r"levels are \[0, 1, 2\]"),
+    ],
+)
+def test_damaged_codes_are_refused_before_any_work(
+    studio: Studio,
+    make_clip: MakeClip,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    level: int,
+    damaged: Callable[[torch.Tensor], torch.Tensor],
+    said: str,
+) -> None:
+    clip = make_clip(channels=2)
+    rendered = studio.render(Request(clip, Restyle(), variants=1))
+    (saved,), (finished,) = rendered.codes, rendered.finished
+    levels = saved.levels | {level: damaged(saved.levels[min(level, 1)])}
+    path = tmp_path / "damaged.codes"
+    save_codes(path, saved.made, levels, saved.side)
+    monkeypatch.setattr(studio.models, "prior", lambda level: pytest.fail("That is work."))
+    for operation in (Upsample(), Continue(0.05, "seconds")):
+        with pytest.raises(JukeboxError, match=f"codes are damaged: .*{said}"):
+            studio.render(Request(clip, operation, path))
+    if level == 0:
+        save_codes(path, saved.made, saved.levels, levels[0])
+        with pytest.raises(JukeboxError, match="codes are damaged"):
+            heard_again(studio.models, read_codes(path))
+    assert same_codes(read_codes(finished.codes_path), saved)
+
+
 # Words -------------------------------------------------------------------------------------------
 
 
@@ -879,6 +922,27 @@ def test_a_render_with_the_network_on_another_device(
     for a, b in zip(here.codes, there.codes, strict=True):
         for level, codes in a.levels.items():
             assert float((codes == b.levels[level]).float().mean()) > 0.8, level
+
+
+def test_a_preview_in_int8_is_upsampled_where_there_is_no_int8(
+    studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request(make_clip(), Restyle(0.2), variants=1, precision="int8", preview_only=True)
+    preview = studio.render(request).finished[0].codes_path
+    upsampling = Request(request.clip, Upsample(), preview)
+    here = studio.render(upsampling)
+    assert (here.notes, here.codes[0].made.request["precision"]) == ("", "int8")
+    for name in ("load_prior", "load_vqvae"):
+        load = getattr(loaded, name)
+        monkeypatch.setattr(loaded, name, lambda *a, load=load: moved(load(*a[:-1])))
+    models = Models()
+    models.device = DEVICE
+    with other_device():
+        there = Studio(studio.bundle.folder, models, studio.out).render(upsampling)
+    assert "made in int8, which cannot be had here" in there.notes
+    assert there.described()["notes"] == [there.notes]
+    assert there.codes[0].made.request["precision"] == "float32"
+    assert torch.equal(here.codes[0].levels[1], there.codes[0].levels[1])
 
 
 def engine_memory(studio: Studio) -> Any:
