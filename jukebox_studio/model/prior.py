@@ -346,7 +346,9 @@ class LyricPlan(nn.Module):
         turn = 2 * math.pi * place
         phase = torch.cat([turn.cos(), turn.sin()], dim=2) * sung
         told = torch.cat([heard, phase], dim=2).transpose(1, 2)
-        return self.out(F.relu(self.over_codes(told)).transpose(1, 2))
+        # Leaky, as all of a new plan's units can be pushed to where others have no slope: nothing
+        # is said at first, so that what they learn first is a shift of every position alike.
+        return self.out(F.leaky_relu(self.over_codes(told), 0.1).transpose(1, 2))
 
 
 class Prior(nn.Module):
