@@ -1,6 +1,7 @@
 """A bundle: the folder that holds one usable model. No torch.
 
-    manifest.json            what the model is, its licence, and a SHA-256 of every other file
+    manifest.json            what the model is, its licence, how it is best sampled, and a SHA-256
+                             of every other file
     vqvae.safetensors        prior_level_{0,1,2}.safetensors
     labels_v2.json           {"version": "v2", "artists": {name: id}, "genres": {name: id}}
     LICENCE.txt              ATTRIBUTION.txt
@@ -17,16 +18,18 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from jukebox_studio import presets
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.errors import JukeboxError
+from jukebox_studio.files import write_atomically
 from jukebox_studio.licences import Licence
 from jukebox_studio.model.config import PriorConfig, VQVAEConfig
 from jukebox_studio.model.shapes import (
@@ -88,6 +91,8 @@ class Manifest(BaseModel):
     vqvae: VQVAEConfig
     priors: dict[int, PriorConfig]
     """By level; with their label version, alignment layer and head."""
+    sampling: dict[int, Drawing] = Field(default_factory=dict)
+    """How levels are best drawn; see `recommended` for the others."""
     files: dict[str, FileEntry] = Field(default_factory=dict)
 
     @property
@@ -111,6 +116,11 @@ class Manifest(BaseModel):
             if lyrics and lyrics.alignment_layer is not None and lyrics.alignment_head is not None:
                 return lyrics.alignment_layer, lyrics.alignment_head
         return None
+
+    @property
+    def recommended(self) -> dict[int, Drawing]:
+        """How each level is drawn where a request leaves it open."""
+        return {level: self.sampling.get(level, Drawing()) for level in sorted(self.priors)}
 
     def expected_shapes(self) -> dict[str, Shapes]:
         """For every file of weights the keys it must hold, and their shapes."""
@@ -150,6 +160,9 @@ class Manifest(BaseModel):
                     raise ValueError(
                         f"the prior of level {level} has {field} {own}, the VQ-VAE {theirs}"
                     )
+        for level in self.sampling:
+            if level not in self.priors:
+                raise ValueError(f"sampling is recommended for level {level}, which has no prior")
         return self
 
 
@@ -212,11 +225,58 @@ def load_manifest(path: Path) -> Manifest:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "manifest"
         raise JukeboxError(f"{file}: {where}: {first['msg']}.") from error
+    except JukeboxError as error:
+        raise JukeboxError(f"{file}: {error}") from error
 
 
 def open_bundle(path: Path) -> Bundle:
     """The bundle in a folder; JukeboxError where it has no readable manifest."""
     return Bundle(path, load_manifest(path))
+
+
+def bundle_sha256(folder: Path) -> str:
+    """What tells bundles apart: SHA-256 of the manifest without the sampling that it recommends.
+
+    With the manifest goes every file, whose hash it holds. What is recommended is left out because
+    results say what they were drawn with: codes and measurements stay those of the same model.
+    JukeboxError where the folder is gone.
+    """
+    manifest = _manifest_json(folder)
+    manifest.pop("sampling", None)
+    return hashlib.sha256(_manifest_text(manifest).encode()).hexdigest()
+
+
+def recommend(bundle: Bundle, sampling: Mapping[int, Drawing]) -> Bundle:
+    """Write how levels are best drawn into a bundle's manifest, and nothing else.
+
+    `sampling`: of all levels; those left out are drawn as published. JukeboxError for levels that
+    the bundle does not have.
+    """
+    # Not from the object: fields that the file leaves to their defaults stay out of it.
+    manifest = _manifest_json(bundle.folder)
+    manifest.pop("sampling", None)
+    if told := {n: asdict(drawing) for n, drawing in sampling.items() if drawing != Drawing()}:
+        manifest["sampling"] = told
+    try:
+        changed = Bundle(bundle.folder, Manifest.model_validate(manifest))
+    except ValidationError as error:
+        raise JukeboxError(f"{bundle.manifest.name}: {error.errors()[0]['msg']}.") from error
+    write_atomically(bundle.folder / MANIFEST, _manifest_text(manifest).encode())
+    return changed
+
+
+def _manifest_json(folder: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+    except OSError as error:
+        raise JukeboxError(
+            f"The model in {folder} is gone ({error.strerror}). Put it back or choose another."
+        ) from error
+    return manifest
+
+
+def _manifest_text(manifest: dict[str, Any]) -> str:
+    return json.dumps(manifest, indent=1, ensure_ascii=False)
 
 
 def sha256(path: Path, progress: Callable[[int], None] = lambda _: None) -> str:
@@ -376,7 +436,9 @@ def write_bundle(
         credits = "".join(f"{line}\n" for line in manifest.attribution)
         (part / ATTRIBUTION_FILE).write_text(credits, encoding="utf-8")
         finished = _describe_files(part, manifest, progress)
-        (part / MANIFEST).write_text(finished.model_dump_json(indent=1), encoding="utf-8")
+        unsaid = None if finished.sampling else {"sampling"}
+        written = _manifest_text(finished.model_dump(mode="json", exclude=unsaid))
+        (part / MANIFEST).write_text(written, encoding="utf-8")
         _flush(part)
         _move(part, destination)
     except OSError as error:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jukebox_studio import audio
-from jukebox_studio.bundle import Manifest
+from jukebox_studio.bundle import Manifest, bundle_sha256
 from jukebox_studio.clip import Clip
 from jukebox_studio.codes_file import SavedCodes, read_codes
 from jukebox_studio.errors import JukeboxError
-from jukebox_studio.loaded import Models, bundle_sha256
+from jukebox_studio.loaded import Models
 from jukebox_studio.model.vqvae import VQVAE, Pieces
 from jukebox_studio.operations import Plan, Source, plan
 from jukebox_studio.request import Continue, Request
@@ -174,7 +174,7 @@ class Canvas:
 def check_belong(saved: SavedCodes, models: Models) -> None:
     """JukeboxError where codes are another model's, or none that this one could have made."""
     manifest, made = models.bundle.manifest, saved.made
-    if made.bundle_sha256 != bundle_sha256(models.bundle):
+    if made.bundle_sha256 != bundle_sha256(models.bundle.folder):
         raise JukeboxError(
             f"The variant was made with {made.model}, whose codes mean nothing to this "
             f"{manifest.name}. Choose the model it was made with, or start from the variant's "

@@ -19,14 +19,14 @@ from torch import Tensor
 
 from jukebox_studio import grid, heap, provenance, syllables
 from jukebox_studio.audio import encode
-from jukebox_studio.bundle import Bundle
+from jukebox_studio.bundle import Bundle, bundle_sha256
 from jukebox_studio.canvas import Canvas, check_belong
 from jukebox_studio.codes_file import SUFFIX, Made, SavedCodes, read_codes, save_codes
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Loading, Note, Preview, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
-from jukebox_studio.job import JobFolder
-from jukebox_studio.loaded import Models, bundle_sha256
+from jukebox_studio.job import JobFolder, settled
+from jukebox_studio.loaded import Models
 from jukebox_studio.memory import size_text
 from jukebox_studio.model.config import Precision
 from jukebox_studio.model.labels import LabelBatch
@@ -91,18 +91,25 @@ def render(
     models = models or Models()
     models.use(bundle)
     top_codes: Tensor | None = None
-    asked, note = request, ""
+    note = ""
     if isinstance(request.operation, Upsample):
         assert request.codes_path is not None
         saved = read_codes(request.codes_path)
         check_belong(saved, models)
-        request, top_codes = _previewed(request, saved, models)
+        asked = request
+        request, top_codes = _previewed(asked, saved, models)
+        # As the preview was drawn, whatever is recommended by now.
+        asked = replace(
+            asked, sampling=request.sampling, sampling_by_level=request.sampling_by_level
+        )
         if not _can_have(request.precision, models):
             note = (
                 f"The preview was made in {request.precision}, which cannot be had here, so the "
                 "levels below it are sampled in float32."
             )
             request = replace(request, precision="float32")
+    else:
+        request = asked = settled(request, bundle, job)
     yield from _Render(models, asked, request, out, job, top_codes, note).run()
 
 
@@ -148,7 +155,7 @@ class _Render:
 
     models: Models
     asked: Request
-    """As it came."""
+    """As it came, with the sampling that it left open."""
     request: Request
     """What is made: that of the preview, where one is upsampled."""
     out: Path
@@ -452,14 +459,15 @@ class _Render:
         if not self.models.has(level):
             yield Loading(f"{self.models.bundle.manifest.name}: level {level}")
         prior = self.models.prior(level)
-        shape = self.request.sampling_of(level)
+        recommended = self.models.bundle.manifest.recommended[level]
+        drawing = self.request.sampling_of(level).over(recommended)
         work = _Work(
             prior,
             LevelSettings(
                 hop_fraction=HOP_FRACTION["top" if level == self.top else "lower"],
-                temperature=shape.temperature,
-                top_k=shape.top_k,
-                top_p=shape.top_p,
+                temperature=drawing.temperature,
+                top_k=drawing.top_k,
+                top_p=drawing.top_p,
                 precision=self.request.precision,
                 most_rows=max(1, most_rows // conditions),
             ),
@@ -601,7 +609,7 @@ class _Render:
         made = provenance.Provenance(
             program=f"jukebox-studio {version('jukebox-studio')}",
             model=bundle.manifest.name,
-            bundle_sha256=bundle_sha256(bundle),
+            bundle_sha256=bundle_sha256(bundle.folder),
             licence=licence.name,
             notice=licence.in_plain_words,
             operation=asked.operation.kind,

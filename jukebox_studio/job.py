@@ -20,11 +20,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from jukebox_studio.bundle import Bundle
+from jukebox_studio.bundle import Bundle, bundle_sha256
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import VariantFinished, event_from_json
 from jukebox_studio.files import write_atomically
-from jukebox_studio.loaded import bundle_sha256
 from jukebox_studio.request import Request, request_from_json
 
 _JOB, _NAMES, _FINISHED = "job.json", "names.json", "finished.json"
@@ -45,7 +44,7 @@ class JobFolder:
         described = {
             "request": request.to_json(),
             "model": bundle.manifest.name,
-            "manifest_sha256": bundle_sha256(bundle),
+            "manifest_sha256": bundle_sha256(bundle.folder),
             "model_folder": str(bundle.folder.resolve()),
             "out": str(out.resolve()),
         }
@@ -122,13 +121,29 @@ class JobFolder:
         write_atomically(self.folder / name, (json.dumps(value, indent=1) + "\n").encode())
 
 
-def goes_on(folder: Path, request: Request) -> Request:
+def settled(request: Request, bundle: Bundle, folder: Path | None) -> Request:
+    """The request with its sampling settled: as `folder` was begun, else as the model recommends.
+
+    So a job ends as it began, whatever is recommended meanwhile.
+    """
+    drawings = bundle.manifest.recommended
+    if folder is not None and (begun := _begun(folder)) is not None:
+        drawings = {n: begun.sampling_of(n).over(drawing) for n, drawing in drawings.items()}
+    return request.settled(drawings)
+
+
+def goes_on(folder: Path, request: Request, bundle: Bundle) -> Request:
     """The request that `folder` was begun with where it is this one but for its date.
 
     The same command, given again, asks at another time; it is the first one that goes on.
     """
-    before = JobFolder(folder)._read(_JOB)
-    if before is None:
+    first = _begun(folder)
+    if first is None:
         return request
-    first = request_from_json(before["request"])
-    return first if replace(first, date=request.date) == request else request
+    same = replace(settled(request, bundle, folder), date=first.date) == first
+    return first if same else request
+
+
+def _begun(folder: Path) -> Request | None:
+    before = JobFolder(folder)._read(_JOB)
+    return None if before is None else request_from_json(before["request"])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 
 import psutil
 import torch
 
 from jukebox_studio import heap, memory
-from jukebox_studio.bundle import MANIFEST, Bundle, check_usable
+from jukebox_studio.bundle import Bundle, bundle_sha256, check_usable
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import Precision
 from jukebox_studio.model.labels import LabelTables
@@ -21,17 +20,6 @@ from jukebox_studio.sampling.windows import FEWEST_ROWS, MOST_ROWS
 
 SPARE_SHARE = 0.2
 """Of the free memory, left to what a step computes on the way and to everything else."""
-
-
-def bundle_sha256(bundle: Bundle) -> str:
-    """SHA-256 of a bundle's manifest, which holds those of all its files."""
-    try:
-        return hashlib.sha256((bundle.folder / MANIFEST).read_bytes()).hexdigest()
-    except OSError as error:
-        raise JukeboxError(
-            f"The model in {bundle.folder} is gone ({error.strerror}). Put it back or choose "
-            "another."
-        ) from error
 
 
 class Models:
@@ -50,11 +38,11 @@ class Models:
 
     def use(self, bundle: Bundle) -> None:
         """Make `bundle` the one in memory. JukeboxError where it cannot make music."""
-        found = bundle_sha256(bundle)
+        found = bundle_sha256(bundle.folder)
         if self._bundle is not None and found == self._sha256:
             if bundle.folder != self._bundle.folder:
                 check_usable(bundle)  # a copy: the one before may be gone when it is asked for
-                self._bundle = bundle
+            self._bundle = bundle  # which may recommend other sampling
             return
         check_usable(bundle)
         self.unload()

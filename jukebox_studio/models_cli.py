@@ -1,4 +1,4 @@
-"""The commands `jukebox-studio models list | info | verify | import`."""
+"""The commands `jukebox-studio models list | info | verify | sampling | import`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from jukebox_studio import bundle as bundles
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.memory import PROGRAM_BYTES, Asked, plan, size_text
+from jukebox_studio.sampling_options import changed
 
-app = App(name="models", help="Models on this machine: list, describe, check, import.")
+app = App(name="models", help="Models on this machine: list, describe, check, tune, import.")
 
 
 @app.command(name="list")
@@ -72,6 +73,29 @@ def verify(model: str) -> None:
         f"{manifest.name} is whole: {len(manifest.files)} files, "
         f"{size_text(_size_bytes(manifest))}, in {bundle.folder}."
     )
+
+
+@app.command
+def sampling(model: str, *, temperature: str = "", top_k: str = "", top_p: str = "") -> None:
+    """Show how a model is best sampled, or change it; its weights stay as they are.
+
+    Parameters
+    ----------
+    model
+        Name of a model, or the folder of a bundle.
+    temperature
+        Recommended from now on. By level: `0.98,0:0.65`.
+    top_k
+        Draw among the k likeliest codes only; 0 is off. By level too.
+    top_p
+        Draw among the likeliest codes that together have this probability; 0 is off. By level too.
+    """
+    bundle = bundles.find_bundle(model)
+    if temperature or top_k or top_p:
+        before = bundle.manifest.recommended
+        bundle = bundles.recommend(bundle, changed(before, temperature, top_k, top_p))
+    for level, drawing in sorted(bundle.manifest.recommended.items(), reverse=True):
+        print(f"Level {level}: {drawing}")
 
 
 @app.command(name="import")
@@ -156,13 +180,15 @@ def _description(bundle: bundles.Bundle) -> Iterator[str]:
         knows = f"labels {prior.labels.version}" if prior.labels else "no labels"
         if prior.lyrics:
             knows += f", lyrics in windows of {prior.lyrics.n_tokens} characters"
-        yield f"{line}; window of {window_seconds:.1f} s; {knows}"
+        drawing = manifest.recommended[level]
+        yield f"{line}; window of {window_seconds:.1f} s; {knows}; best at {drawing}"
     if manifest.alignment:
         layer, head = manifest.alignment
         yield f"Lyrics are followed by attention layer {layer}, head {head}"
     for name, entry in manifest.files.items():
         stored = f", {' and '.join(entry.dtypes)}" if entry.dtypes else ""
         yield f"File {name}: {size_text(entry.size_bytes)}{stored}"
+    yield f"Results name it as {bundles.bundle_sha256(bundle.folder)}"
     yield _memory_line(manifest)
 
 

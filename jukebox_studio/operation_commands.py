@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from jukebox_studio import audio
 from jukebox_studio.clip import Clip
-from jukebox_studio.command_types import Whole, by_level
+from jukebox_studio.command_types import Whole
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import Precision
 from jukebox_studio.progress import show_render
@@ -33,6 +33,7 @@ from jukebox_studio.request import (
     Upsample,
     Vary,
 )
+from jukebox_studio.sampling_options import said_of_sampling
 from jukebox_studio.style import Style, StylePoint, parse_blend
 from jukebox_studio.tempo import MeterMap, SongTime, TempoMap, nearest
 
@@ -119,11 +120,11 @@ class RenderOptions:
     """The number of the first: variant 3 of a seed alone is `--first-variant 3 --variants 1`."""
     seed: Whole = 0
     """The same seed gives the same results."""
-    temperature: str = "0.98"
-    """Below 1 is safer, above 1 wilder. By level: `0.98,0:0.9`."""
-    top_k: str = "0"
+    temperature: str = ""
+    """Below 1 is safer, above 1 wilder; else as the model recommends. By level: `0.98,0:0.9`."""
+    top_k: str = ""
     """Draw among the k likeliest codes only; 0 is off. By level: `0,1:100`."""
-    top_p: str = "0"
+    top_p: str = ""
     """Draw among the likeliest codes that together have this probability; 0 is off."""
     schedule: Schedule = "parallel"
     """Levels below the top: many windows side by side, or, exact, one after the other as published,
@@ -168,19 +169,7 @@ class RenderOptions:
         return Style(tuple(points))
 
     def sampling(self) -> tuple[Sampling, dict[int, Sampling]]:
-        temperatures = by_level(self.temperature, "temperature", 0.98)
-        top_ks, top_ps = by_level(self.top_k, "top-k"), by_level(self.top_p, "top-p")
-
-        def of(level: int | None) -> Sampling:
-            temperature, top_k, top_p = (
-                values.get(level, values[None]) for values in (temperatures, top_ks, top_ps)
-            )
-            if top_k != int(top_k):
-                raise JukeboxError(f"Top-k is a whole number, not {top_k:g}.")
-            return Sampling(temperature, int(top_k), top_p, self.schedule)
-
-        levels = {n for v in (temperatures, top_ks, top_ps) for n in v if n is not None}
-        return of(None), {level: of(level) for level in sorted(levels)}
+        return said_of_sampling(self.temperature, self.top_k, self.top_p, self.schedule)
 
 
 _CLIP, _HOW = ClipOptions(), RenderOptions()
@@ -368,7 +357,7 @@ def _start(request: Request, how: RenderOptions) -> None:
     torch.set_num_threads(how.threads or max(1, (os.cpu_count() or 1) - 1))
     bundle = find_bundle(how.model)
     if how.job is not None:
-        request = goes_on(how.job, request)
+        request = goes_on(how.job, request, bundle)
     events = render(bundle, request, how.out, how.job)
     if how.json_lines:
         for event in events:

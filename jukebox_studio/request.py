@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -10,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 
 from jukebox_studio.clip import Clip
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.edges import checked
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import Precision
@@ -18,7 +20,6 @@ from jukebox_studio.style import Style
 MOST_VARIANTS = 64
 MOST_CANDIDATES = 64
 MOST_GUIDANCE = 20.0
-LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 10.0
 REQUEST_VERSION = 1
 
 FileFormat = Literal["wav", "wav-float", "flac"]
@@ -41,25 +42,28 @@ Lyrics = Annotated[str, Field(max_length=100_000)]
 @with_config(_STRICT)
 @dataclass(frozen=True)
 class Sampling:
-    """How codes are drawn. Top-k and top-p exclude each other."""
+    """How codes are drawn. What is None is as the model recommends for the level."""
 
-    temperature: float = 0.98
-    top_k: int = 0
-    top_p: float = 0.0
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    """Who says one of top-k and top-p has said both: the other is off."""
     schedule: Schedule = "parallel"
 
     def __post_init__(self) -> None:
-        if not LOWEST_TEMPERATURE <= self.temperature <= HIGHEST_TEMPERATURE:
-            raise JukeboxError(
-                f"The temperature must lie between {LOWEST_TEMPERATURE:g} and "
-                f"{HIGHEST_TEMPERATURE:g}, not {self.temperature:g}."
-            )
-        if self.top_k < 0:
-            raise JukeboxError(f"Top-k must be 0 (off) or above, not {self.top_k}.")
-        if not 0.0 <= self.top_p <= 1.0:
-            raise JukeboxError(f"Top-p must lie between 0 (off) and 1, not {self.top_p:g}.")
-        if self.top_k and self.top_p:
-            raise JukeboxError(f"Choose top-k ({self.top_k}) or top-p ({self.top_p:g}), not both.")
+        self.over(Drawing())  # which knows the limits
+
+    def over(self, recommended: Drawing) -> Drawing:
+        """With what is left open as recommended."""
+        temperature = recommended.temperature if self.temperature is None else self.temperature
+        if self.top_k is None and self.top_p is None:
+            return Drawing(temperature, recommended.top_k, recommended.top_p)
+        return Drawing(temperature, self.top_k or 0, self.top_p or 0.0)
+
+    def settled(self, recommended: Drawing) -> Sampling:
+        """The same with nothing left open."""
+        drawing = self.over(recommended)
+        return Sampling(drawing.temperature, drawing.top_k, drawing.top_p, self.schedule)
 
 
 @with_config(_STRICT)
@@ -265,6 +269,17 @@ class Request:
 
     def sampling_of(self, level: int) -> Sampling:
         return self.sampling_by_level.get(level, self.sampling)
+
+    def settled(self, recommended: Mapping[int, Drawing]) -> Request:
+        """The same with nothing left open, for a model with these levels that recommends this.
+
+        Settled once, it stays as it is whatever is recommended later.
+        """
+        every = {n: self.sampling_of(n).settled(of) for n, of in recommended.items()}
+        top = every[max(every)]
+        others = {n: sampling for n, sampling in every.items() if sampling != top}
+        unknown = {n: s for n, s in self.sampling_by_level.items() if n not in every}
+        return replace(self, sampling=top, sampling_by_level=others | unknown)
 
     @property
     def variant_numbers(self) -> range:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
 import json
 from pathlib import Path
 
@@ -23,13 +24,16 @@ from tiny_checkpoints import (
 from jukebox_studio import bundle as bundles
 from jukebox_studio.bundle import (
     Manifest,
+    bundle_sha256,
     find_bundle,
     find_bundles,
     load_manifest,
     open_bundle,
+    recommend,
     verify,
     write_bundle,
 )
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import CC_BY_SA_4, OPENAI_JUKEBOX
 from jukebox_studio.model.config import PUBLISHED_PRIORS, PUBLISHED_VQVAE
@@ -130,6 +134,10 @@ def edit(folder: Path, change) -> None:
         (lambda d: d["files"].update({"../x": d["files"]["LICENCE.txt"]}), "plain name"),
         (lambda d: d["files"]["LICENCE.txt"].update(sha256="ab"), "sha256"),
         (lambda d: d.update(name="a/b"), "cannot be the name"),
+        (lambda d: d.update(sampling={"0": {"temperature": 11}}), "temperature must lie between"),
+        (lambda d: d.update(sampling={"0": {"top_k": 5, "top_p": 0.5}}), "not both"),
+        (lambda d: d.update(sampling={"0": {"schedule": "exact"}}), "sampling.0.schedule"),
+        (lambda d: d.update(sampling={"1": {}}), "level 1, which has no prior"),
     ],
 )
 def test_a_bad_manifest_is_told(folder: Path, change, words: str) -> None:
@@ -138,6 +146,27 @@ def test_a_bad_manifest_is_told(folder: Path, change, words: str) -> None:
         load_manifest(folder)
     assert words in str(caught.value)
     assert str(folder / "manifest.json") in str(caught.value)
+
+
+def test_a_bundle_says_how_it_is_best_sampled(folder: Path) -> None:
+    path = folder / "manifest.json"
+    before, plain = path.read_bytes(), open_bundle(folder)
+    assert plain.manifest.recommended == {0: Drawing(), 2: Drawing()}
+    assert bundle_sha256(folder) == hashlib.sha256(before).hexdigest()
+    changed = recommend(plain, {0: Drawing(0.65), 2: Drawing()})
+    assert changed == open_bundle(folder)
+    assert changed.manifest.recommended == {0: Drawing(0.65), 2: Drawing()}
+    assert path.read_bytes() != before
+    assert verify(folder) == changed.manifest
+    # It is still the same model.
+    assert bundle_sha256(folder) == hashlib.sha256(before).hexdigest()
+    with pytest.raises(JukeboxError, match="level 1, which has no prior"):
+        recommend(changed, {1: Drawing(0.5)})
+    recommend(changed, {})
+    assert path.read_bytes() == before
+    manifest = changed.manifest.model_copy(update={"name": "again"})
+    again = write_bundle(folder.parent / "again", fill_with(manifest))
+    assert load_manifest(folder.parent / "again").sampling == again.sampling == {0: Drawing(0.65)}
 
 
 def test_no_manifest(tmp_path: Path) -> None:

@@ -20,14 +20,15 @@ import torch
 from other_device import DEVICE, moved, other_device
 
 from jukebox_studio import audio, engine, loaded, results
-from jukebox_studio.bundle import Bundle, open_bundle
+from jukebox_studio.bundle import Bundle, open_bundle, recommend
 from jukebox_studio.canvas import Canvas, differing_tail
 from jukebox_studio.clip import Clip
 from jukebox_studio.codes_file import SavedCodes, read_codes, save_codes
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Note, Preview, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
-from jukebox_studio.job import JobFolder, goes_on
+from jukebox_studio.job import JobFolder, goes_on, settled
 from jukebox_studio.loaded import Models
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.operations import clip_result_samples, continue_samples
@@ -45,6 +46,7 @@ from jukebox_studio.request import (
     Span,
     Upsample,
     Vary,
+    request_from_json,
 )
 from jukebox_studio.results import heard_again, sound_of, spans_at_rate
 from jukebox_studio.style import Style, StylePoint, parse_blend
@@ -256,6 +258,69 @@ def test_a_very_long_name_is_cut(studio: Studio, make_clip: MakeClip, tmp_path: 
     request = Request(replace(clip, path=path), Continue(0.01, "seconds"), variants=1)
     (finished,) = studio.render(request).finished
     assert finished.audio_path.name.startswith("éé")
+
+
+# Sampling ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tuned(singing_bundle: Path, models: Models, tmp_path: Path) -> Studio:
+    """The same model, recommending that level 0 be drawn among few codes."""
+    folder = Path(shutil.copytree(singing_bundle, tmp_path / "tuned"))
+    recommend(open_bundle(folder), {0: Drawing(0.9, top_p=0.2)})
+    return Studio(folder, models, tmp_path / "tuned out")
+
+
+def test_what_a_request_leaves_open_is_as_the_bundle_recommends(
+    studio: Studio, tuned: Studio, make_clip: MakeClip
+) -> None:
+    left_open = Request(make_clip(), Continue(0.06, "seconds"), variants=1)
+    few = replace(left_open, sampling_by_level={0: Sampling(0.9, top_p=0.2)})
+    plain, explicit = (studio.render(request).codes[0] for request in (left_open, few))
+    recommended = tuned.render(left_open)
+    assert same_codes(recommended.codes[0], explicit)
+    assert not torch.equal(plain.levels[0], explicit.levels[0])
+    assert torch.equal(plain.levels[1], explicit.levels[1])
+    # What a request says goes before it, a part of it too.
+    overridden = replace(left_open, sampling=Sampling(0.98, top_p=0.0))
+    assert same_codes(tuned.render(overridden).codes[0], plain)
+    warm = tuned.render(replace(left_open, sampling=Sampling(0.98))).described()["request"]
+    assert Sampling(**warm["sampling_by_level"]["0"]) == Sampling(0.98, 0, 0.2)
+    # The result says what it was drawn with, so that the same comes out whatever is recommended.
+    said = recommended.described()["request"]
+    assert said["sampling"]["temperature"] == 0.98
+    again = request_from_json(said)
+    recommend(tuned.bundle, {1: Drawing(0.1)})
+    later = Studio(tuned.bundle.folder, tuned.models, tuned.out)
+    assert same_codes(later.render(again).codes[0], recommended.codes[0])
+    assert not same_codes(later.render(left_open).codes[0], recommended.codes[0])
+
+
+def test_codes_stay_those_of_a_model_that_recommends_something_else(
+    studio: Studio, tuned: Studio, make_clip: MakeClip
+) -> None:
+    request = Request(make_clip(), Restyle(0.2), variants=1)
+    whole = tuned.render(request)
+    (preview,) = tuned.render(replace(request, preview_only=True)).finished
+    # As the preview was asked for, and not as this one recommends.
+    upsampled = studio.render(Request(request.clip, Upsample(), preview.codes_path, variants=1))
+    assert same_codes(upsampled.codes[0], whole.codes[0])
+    assert upsampled.described()["request"]["sampling_by_level"]["0"]["top_p"] == 0.2
+
+
+def test_a_job_ends_as_it_began_whatever_is_recommended_meanwhile(
+    tuned: Studio, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    request = Request(make_clip(), Restyle(0.2), variants=1)
+    whole = tuned.render(request).codes[0]
+    begun = tuned.events(request, tmp_path / "job")
+    while not isinstance(next(begun), Progress):
+        pass
+    begun.close()  # type: ignore[attr-defined]
+    recommend(tuned.bundle, {})
+    later = Studio(tuned.bundle.folder, tuned.models, tuned.out)
+    assert same_codes(later.render(request, tmp_path / "job").codes[0], whole)
+    assert not same_codes(later.render(request).codes[0], whole)
 
 
 # Variants ----------------------------------------------------------------------------------------
@@ -790,11 +855,12 @@ def test_the_same_command_goes_on_with_what_it_began(
 ) -> None:
     first = Request(make_clip(), Restyle(), date=datetime(2026, 11, 22, tzinfo=UTC))
     again = replace(first, date=datetime(2026, 11, 23, tzinfo=UTC))
-    assert goes_on(tmp_path / "job", first) is first
-    JobFolder.open(tmp_path / "job", studio.bundle, first, studio.out)
-    assert goes_on(tmp_path / "job", again) == first
+    assert goes_on(tmp_path / "job", first, studio.bundle) is first
+    begun = settled(first, studio.bundle, tmp_path / "job")
+    JobFolder.open(tmp_path / "job", studio.bundle, begun, studio.out)
+    assert goes_on(tmp_path / "job", again, studio.bundle) == begun
     other = replace(again, seed=1)
-    assert goes_on(tmp_path / "job", other) is other
+    assert goes_on(tmp_path / "job", other, studio.bundle) is other
 
 
 def test_a_left_render_leaves_nothing_behind(studio: Studio, make_clip: MakeClip) -> None:

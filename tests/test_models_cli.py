@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,33 @@ def test_import_list_info_verify(
         "attention layer 15, head 1",
         "prior_level_2.safetensors",
         "Memory for 4 variants of 8 s",
+        "best at temperature 0.98",
+        bundles.bundle_sha256(models / "my-checkpoints"),
     ):
         assert words in text
     call("verify", "my-checkpoints")
     assert "my-checkpoints is whole: 8 files" in capsys.readouterr().out
+
+
+def test_how_a_model_is_best_sampled_is_changed(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(tiny_bundle, tmp_path / "models/tiny"))
+    call("sampling", "tiny", "--temperature", "0.98,0:0.65", "--top-p", "0:0.9")
+    told = "Level 1: temperature 0.98\nLevel 0: temperature 0.65, top-p 0.9\n"
+    assert capsys.readouterr().out == told
+    call("sampling", folder)
+    assert capsys.readouterr().out == told
+    # The rest stays as it was recommended.
+    call("sampling", folder, "--top-k", "0:50")
+    assert "Level 0: temperature 0.65, top-k 50\n" in capsys.readouterr().out
+    call("info", folder)
+    assert "best at temperature 0.65, top-k 50" in capsys.readouterr().out
+    for wrong, said in (("2:0.5", "level 2, which has no prior"), ("0:20", "between 0.01 and 10")):
+        with pytest.raises(JukeboxError, match=said):
+            call("sampling", folder, "--temperature", wrong)
+    call("sampling", folder, "--temperature", "0.98", "--top-k", "0")
+    assert (folder / "manifest.json").read_bytes() == (tiny_bundle / "manifest.json").read_bytes()
 
 
 def test_import_by_options(source: Path, tmp_path: Path) -> None:

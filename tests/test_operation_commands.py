@@ -78,11 +78,24 @@ def test_everything_that_can_be_said_is_asked_for(tmp_path: Path, clip: Path) ->
     )
     assert (request.lyrics, request.guidance) == ("la la", Guidance(1.5, 2.0))
     assert (request.variants, request.first_variant, request.seed) == (2, 3, 2**64 - 1)
-    assert request.sampling == Sampling(0.9, schedule="exact")
-    assert request.sampling_by_level == {0: Sampling(0.95, top_k=100, schedule="exact")}
+    assert request.sampling == Sampling(0.9, 0, 0.0, "exact")
+    assert request.sampling_by_level == {0: Sampling(0.95, 100, 0.0, "exact")}
     assert (request.preview_only, request.width, request.to_grid) == (True, 0.5, True)
     assert (request.file_format, request.precision) == ("flac", "int8")
     assert request.date is not None
+
+
+def test_sampling_that_is_not_said_is_left_to_the_model(tmp_path: Path, clip: Path) -> None:
+    line = ("continue", str(clip), "--bars", "1")
+    left_open = asked(tmp_path, *line, "--schedule", "exact")
+    assert (left_open.sampling, left_open.sampling_by_level) == (Sampling(schedule="exact"), {})
+    one_level = asked(tmp_path, *line, "--top-p", "0:0.9")
+    assert one_level.sampling == Sampling()
+    assert one_level.sampling_by_level == {0: Sampling(top_p=0.9)}
+    with pytest.raises(JukeboxError, match=r"'0:' is no top-p"):
+        asked(tmp_path, *line, "--top-p", "0:")
+    with pytest.raises(JukeboxError, match=r"whole number, not 1\.5"):
+        asked(tmp_path, *line, "--top-k", "1.5")
 
 
 @pytest.mark.parametrize(

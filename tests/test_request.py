@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from jukebox_studio.clip import Clip
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import (
     Event,
@@ -155,6 +156,26 @@ def test_levels_are_drawn_as_they_are_told() -> None:
     assert REQUEST.sampling_of(0) == Sampling(0.95, top_k=100)
     assert REQUEST.sampling_of(1) == REQUEST.sampling
     assert list(REQUEST.variant_numbers) == [3, 4]
+
+
+def test_what_is_left_open_is_as_recommended() -> None:
+    recommended = Drawing(0.7, top_p=0.9)
+    assert Sampling().over(recommended) == recommended
+    assert Sampling(0.5).over(recommended) == Drawing(0.5, top_p=0.9)
+    assert Sampling(top_p=0.0).over(recommended) == Drawing(0.7)
+    assert Sampling(top_k=5).over(recommended) == Drawing(0.7, top_k=5)
+
+
+def test_a_settled_request_stays_as_it_is() -> None:
+    left_open = replace(REQUEST, sampling=Sampling(), sampling_by_level={2: Sampling(top_k=3)})
+    recommended = {0: Drawing(0.65), 1: Drawing(), 2: Drawing(1.5)}
+    settled = left_open.settled(recommended)
+    assert settled.sampling == Sampling(1.5, 3, 0.0)
+    assert settled.sampling_by_level == {0: Sampling(0.65, 0, 0.0), 1: Sampling(0.98, 0, 0.0)}
+    assert settled.settled(dict.fromkeys(range(3), Drawing(2.0))) == settled
+    # Levels that there are not are kept, to be told of.
+    assert left_open.settled({0: Drawing()}).sampling_by_level == left_open.sampling_by_level
+    assert request_from_json(left_open.to_json()) == left_open
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
-from jukebox_studio.request import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, Sampling
+from jukebox_studio.drawing import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, Drawing
+from jukebox_studio.request import Sampling
 from ui.panel_controls import Amount, column, describe, row
 
 MOST_CODES = 2048
@@ -84,21 +85,22 @@ class SamplingControls(QWidget):
 
     def set_sampling(self, sampling: Sampling) -> None:
         """Without telling that it changed."""
+        drawing = sampling.over(Drawing())
         self.blockSignals(True)
         self.temperature.set_range(
             LOWEST_TEMPERATURE,
             HIGHEST_TEMPERATURE
-            if sampling.temperature > COMFORTABLE_TEMPERATURE
+            if drawing.temperature > COMFORTABLE_TEMPERATURE
             else COMFORTABLE_TEMPERATURE,
         )
-        self.temperature.set_value(sampling.temperature)
-        if sampling.top_k:
-            self.top_k.setMaximum(max(MOST_CODES, sampling.top_k))
-            self.top_k.setValue(sampling.top_k)
-        if sampling.top_p:
-            self.top_p.setValue(sampling.top_p)
+        self.temperature.set_value(drawing.temperature)
+        if drawing.top_k:
+            self.top_k.setMaximum(max(MOST_CODES, drawing.top_k))
+            self.top_k.setValue(drawing.top_k)
+        if drawing.top_p:
+            self.top_p.setValue(drawing.top_p)
         self.in_order.setChecked(sampling.schedule == "exact")
-        key = "k" if sampling.top_k else "p" if sampling.top_p else "all"
+        key = "k" if drawing.top_k else "p" if drawing.top_p else "all"
         self.choice.setCurrentIndex(self.choice.findData(key))
         self._show()
         self.blockSignals(False)

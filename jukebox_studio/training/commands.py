@@ -23,6 +23,7 @@ from jukebox_studio.bundle import (
     write_bundle,
 )
 from jukebox_studio.command_types import Positive, Share, Whole
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import CC_BY_SA_4
 from jukebox_studio.model.config import PRIORS, VQVAES, PriorConfig, VQVAEConfig
@@ -30,6 +31,7 @@ from jukebox_studio.model.load import load_vqvae, save_weights
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.progress import show_training
+from jukebox_studio.sampling_options import changed
 from jukebox_studio.training.codes import CodeWindows, Dropout, encode_tracks, make_tables
 from jukebox_studio.training.data import (
     Crops,
@@ -321,6 +323,9 @@ def bundle(
     name: str = "starter",
     attribution: Path,
     description: str = "",
+    temperature: str = "",
+    top_k: str = "",
+    top_p: str = "",
     replace: bool = False,
 ) -> None:
     """Bring finished runs together as a bundle, its weights in float16.
@@ -341,13 +346,21 @@ def bundle(
         The works that the model learned from: the items of a Markdown list, or a line each.
     description
         One sentence on what the model is.
+    temperature
+        At which it is best sampled. By level: `0.98,0:0.65`. `models sampling` changes it later.
+    top_k
+        Best drawn among the k likeliest codes only; 0 is off. By level too.
+    top_p
+        Best drawn among the likeliest codes that together have this probability. By level too.
     replace
         Take the place of a bundle that is there.
     """
     shape = VQVAES[config]
+    priors = {n: PRIORS[f"{config}_level_{n}"] for n in range(shape.levels)}
+    # Before the long work, so that what is wrong in it is told at once.
+    sampling = changed(dict.fromkeys(priors, Drawing()), temperature, top_k, top_p)
     tables = make_tables([t for t in read_table(data) if t.split == "train"])
     vqvae_model = assemble_vqvae(shape, runs)
-    priors = {n: PRIORS[f"{config}_level_{n}"] for n in range(shape.levels)}
     states = {level: best_state(runs / f"prior_level_{level}") for level in priors}
     top = shape.levels - 1
     if priors[top].lyrics is not None:
@@ -367,6 +380,7 @@ def bundle(
             attribution=lines,
             vqvae=shape,
             priors=priors,
+            sampling={n: drawing for n, drawing in sampling.items() if drawing != Drawing()},
         )
 
     write_bundle(out, fill, replace=replace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -20,13 +19,14 @@ from rich.console import Console
 from unidecode import unidecode  # type: ignore[import-untyped]
 
 from jukebox_studio import audio
-from jukebox_studio.bundle import MANIFEST, VQVAE_FILE, Bundle, find_bundle
-from jukebox_studio.command_types import Positive, Whole, by_level
+from jukebox_studio.bundle import VQVAE_FILE, Bundle, bundle_sha256, find_bundle
+from jukebox_studio.command_types import Positive, Whole
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.request import Sampling
+from jukebox_studio.sampling_options import changed
 from jukebox_studio.training.alignment import Aligner
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, encode_tracks
 from jukebox_studio.training.conditions import (
@@ -97,8 +97,9 @@ def evaluate_bundle(
     samples: Positive = 200,
     seconds: float = 8.0,
     seed: Whole = 0,
-    temperature: str = "0.98",
-    top_p: str = "0",
+    temperature: str = "",
+    top_k: str = "",
+    top_p: str = "",
     threads: Positive = 1,
     cache: Path | None = None,
     json_lines: Annotated[bool, Parameter(name="--json")] = False,
@@ -130,7 +131,9 @@ def evaluate_bundle(
     seed
         Seed of the continuations.
     temperature
-        Of the continuations. By level: `0.98,0:0.9`.
+        Of the continuations; else as the bundle recommends. By level: `0.98,0:0.9`.
+    top_k
+        Draw among the k likeliest codes only; 0 is off. By level too.
     top_p
         Draw among the likeliest codes that together have this probability; 0 is off. By level too.
     threads
@@ -150,6 +153,7 @@ def evaluate_bundle(
     bundle = find_bundle(model)
     folder = data_folder(bundle, data, told)
     setting = _Setting(bundle, folder, split, minutes_per_artist, cache, told)
+    drawings = changed(bundle.manifest.recommended, temperature, top_k, top_p)
     # Into a file or a pipe, tables as wide as they are.
     width = None if sys.stdout.isatty() else 160
     console = Console(soft_wrap=True, quiet=json_lines, width=width)
@@ -159,6 +163,7 @@ def evaluate_bundle(
         "split": split,
         "tracks": len(setting.held_out),
         "seconds": sum(len(s.samples) / s.rate_hz for s in setting.held_out),
+        "sampling": drawings,
     }
     console.print(
         f"{bundle.manifest.name} on {found['tracks']} {split} tracks, "
@@ -196,16 +201,8 @@ def evaluate_bundle(
     if "conditions" in parts:
         found["conditions"] = conditions = _conditions(setting, clips)
         show(conditions_section(conditions))
-    temperatures, top_ps = by_level(temperature, "temperature", 0.98), by_level(top_p, "top-p")
     how = _Rendering(
-        seconds,
-        seed,
-        {
-            level: Sampling(
-                temperatures.get(level, temperatures[None]), top_p=top_ps.get(level, top_ps[None])
-            )
-            for level in bundle.manifest.priors
-        },
+        seconds, seed, {n: Sampling().settled(drawing) for n, drawing in drawings.items()}
     )
     if "samples" in parts:
         found["samples"] = rendered = _samples(setting, samples, how, out)
@@ -241,7 +238,7 @@ class _Setting:
 
     @cached_property
     def manifest_sha256(self) -> str:
-        return hashlib.sha256((self.bundle.folder / MANIFEST).read_bytes()).hexdigest()
+        return bundle_sha256(self.bundle.folder)
 
     @cached_property
     def tables(self) -> LabelTables:

@@ -162,19 +162,20 @@ class Renderer:
         seed: int,
         sampling: Mapping[int, Sampling] | None = None,
     ) -> None:
-        """sampling: by level; as a request has it that says nothing of it where left out."""
+        """sampling: by level; what is left out is as the bundle recommends."""
         self.vqvae: VQVAE = load_vqvae(bundle)
         self.priors: dict[int, Prior] = {n: load_prior(bundle, n) for n in bundle.manifest.priors}
         self.tables = tables
         self.seed = seed
         self.top = max(self.priors)
         self.settings = {}
-        for level in self.priors:
-            how = (sampling or {}).get(level, Sampling())
+        for level, recommended in bundle.manifest.recommended.items():
+            drawing = (sampling or {}).get(level, Sampling()).over(recommended)
             self.settings[level] = LevelSettings(
                 hop_fraction=HOP_FRACTION["top" if level == self.top else "lower"],
-                temperature=how.temperature,
-                top_p=how.top_p,
+                temperature=drawing.temperature,
+                top_k=drawing.top_k,
+                top_p=drawing.top_p,
                 most_rows=ROWS,
             )
 

@@ -263,6 +263,6 @@ def test_the_card_takes_its_figures_from_an_evaluation(tmp_path: Path) -> None:
         readme = (tmp_path / "README.md").read_text(encoding="utf-8")
         assert "Small.\n\n**Aims**" in readme
         assert "Bits" not in readme
-    (tmp_path / "manifest.json").write_text("{ }")
+    (tmp_path / "manifest.json").write_text('{"name": "b"}')
     with pytest.raises(ValueError, match="another bundle"):
         card.write_card(tmp_path, path, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ import torch
 
 from jukebox_studio import audio
 from jukebox_studio.bundle import Bundle, open_bundle
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import TINY_VQVAE
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
+from jukebox_studio.request import Sampling
 from jukebox_studio.training import evaluate_command, lyric_attention
 from jukebox_studio.training.alignment import Aligner, Fit, is_german
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, SungText, encode_tracks
@@ -128,6 +131,19 @@ def test_a_clip_is_continued_the_same_alone_and_among_others(
     renderer.priors.clear()
     again = list(renderer.render(clips, tmp_path))
     assert all(np.array_equal(a.audio, b.audio) for a, b in zip(again, together, strict=True))
+
+
+def test_continuations_are_drawn_as_the_bundle_recommends(
+    bundle: Bundle, held: list[Sound]
+) -> None:
+    clips = choose_clips(held, 1, TINY_VQVAE.hop_samples(1), 0.05)
+    few = {0: Drawing(top_k=2)}
+    tuned = replace(bundle, manifest=bundle.manifest.model_copy(update={"sampling": few}))
+    (recommended,) = Renderer(tuned, TABLES, seed=3).render(clips)
+    (explicit,) = Renderer(bundle, TABLES, 3, {0: Sampling(top_k=2)}).render(clips)
+    (plain,) = Renderer(tuned, TABLES, 3, {0: Sampling(top_k=0)}).render(clips)
+    assert np.array_equal(recommended.bottom, explicit.bottom)
+    assert not np.array_equal(recommended.bottom, plain.bottom)
 
 
 # Listening ---------------------------------------------------------------------------------------

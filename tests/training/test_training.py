@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from jukebox_studio import audio
 from jukebox_studio.bundle import open_bundle, verify
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import PRIORS, TINY_VQVAE
 from jukebox_studio.model.labels import (
@@ -122,7 +123,9 @@ def bundle(music: Path, runs: Path, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("models")
     credits = folder / "credits.txt"
     credits.write_text("Six tones by nobody\n", encoding="utf-8")
-    commands.bundle(music, runs, folder / "tiny", config="tiny", name="tiny", attribution=credits)
+    commands.bundle(
+        music, runs, folder / "tiny", config="tiny", name="tiny", attribution=credits, top_p="0:0.9"
+    )
     return folder / "tiny"
 
 
@@ -130,6 +133,7 @@ def test_a_trained_model_becomes_a_bundle_that_verifies(bundle: Path) -> None:
     manifest = verify(bundle)
     assert manifest.levels == 2
     assert manifest.licence.name == "CC-BY-SA-4.0"
+    assert manifest.sampling == {0: Drawing(top_p=0.9)}
 
 
 def test_the_bundle_makes_the_codes_that_its_priors_learned(

@@ -10,7 +10,6 @@ puts the tables of RESULTS and the forecast of `learning.py` between their marks
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import learning
 
+from jukebox_studio.bundle import bundle_sha256
 from jukebox_studio.files import write_atomically
 
 BUNDLE = Path(__file__).parents[1]
@@ -57,7 +57,7 @@ def table(tables: str, title: str) -> str:
 
 def write_card(results: Path, card: Path = CARD, bundle: Path = BUNDLE) -> None:
     found = json.loads((results / "evaluation.json").read_text(encoding="utf-8"))
-    manifest = hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest()
+    manifest = bundle_sha256(bundle)
     if found["manifest_sha256"] != manifest:
         raise ValueError(f"{results} measured another bundle than {bundle}.")
     tables = (results / "evaluation.md").read_text(encoding="utf-8")
