@@ -276,7 +276,7 @@ class Request:
         Settled once, it stays as it is whatever is recommended later.
         """
         every = {n: self.sampling_of(n).settled(of) for n, of in recommended.items()}
-        top = every[max(every)]
+        top = every.get(max(every, default=0), self.sampling)
         others = {n: sampling for n, sampling in every.items() if sampling != top}
         unknown = {n: s for n, s in self.sampling_by_level.items() if n not in every}
         return replace(self, sampling=top, sampling_by_level=others | unknown)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -21,6 +21,7 @@ import numpy as np
 
 from jukebox_studio.bundle import Bundle
 from jukebox_studio.clip import Clip
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import Licence
 from jukebox_studio.model.config import PUBLISHED_PRIORS, Precision
@@ -92,6 +93,8 @@ class ModelSummary:
     longest_seconds: float | None = None
     guidance_is_contrast: bool = False
     """It was not trained with labels left out."""
+    recommended: Mapping[int, Drawing] = field(default_factory=dict)
+    """How its levels are best drawn; as published where it does not say."""
 
     @property
     def has_lyrics(self) -> bool:
@@ -100,6 +103,11 @@ class ModelSummary:
     @cached_property
     def artist_set(self) -> frozenset[str]:
         return frozenset(self.artists)
+
+    @property
+    def drawings(self) -> dict[int, Drawing]:
+        """How each level is drawn where a draft leaves it open."""
+        return {level: self.recommended.get(level, Drawing()) for level in range(self.levels)}
 
     @classmethod
     def of(cls, bundle: Bundle) -> ModelSummary:
@@ -124,6 +132,7 @@ class ModelSummary:
             window_seconds=top.sample_length / top.sample_rate_hz if top else 0.0,
             longest_seconds=labels.max_duration_seconds if labels else None,
             guidance_is_contrast=top is not None and top.name in PUBLISHED_PRIORS,
+            recommended=manifest.recommended,
         )
 
 
@@ -204,7 +213,8 @@ def request_of(
 ) -> Request:
     """The request that a draft makes of a clip. JukeboxError says what is missing or wrong.
 
-    `codes_path`: of the variant that the clip is, see `Request`.
+    It says all of the sampling, as the panel showed it. `codes_path`: of the variant that the clip
+    is, see `Request`.
     """
     if clip is None:
         raise JukeboxError(
@@ -246,7 +256,7 @@ def request_of(
         file_format=draft.file_format,
         precision=draft.precision,
         date=date,
-    )
+    ).settled(model.drawings)
 
 
 def operation_of(draft: Draft, clip: Clip) -> Operation:
@@ -369,8 +379,13 @@ def _sung_seconds(draft: Draft, clip: Clip) -> Times:
 # Request -> draft --------------------------------------------------------------------------------
 
 
-def draft_of(request: Request, *, seed_locked: bool = True) -> Draft:
-    """The settings of a request that was made. JukeboxError for an upsampling, which has none."""
+def draft_of(
+    request: Request, model: ModelSummary | None = None, *, seed_locked: bool = True
+) -> Draft:
+    """The settings of a request that was made. JukeboxError for an upsampling, which has none.
+
+    Sampling that is just as `model` recommends is left open.
+    """
     operation, clip = request.operation, request.clip
     values: dict[str, object]
     if isinstance(operation, Continue):
@@ -400,6 +415,11 @@ def draft_of(request: Request, *, seed_locked: bool = True) -> Draft:
             )
         )
     place = request.place
+    left_open = replace(
+        request, sampling=Sampling(schedule=request.sampling.schedule), sampling_by_level={}
+    )
+    if model is not None and left_open.settled(model.drawings) == request:
+        request = left_open
     return Draft(
         **values,  # type: ignore[arg-type]
         style=request.style,

@@ -30,7 +30,7 @@ from jukebox_studio.bundle import Found, Manifest, user_models_folder
 from jukebox_studio.licences import Licence
 from jukebox_studio.memory import PROGRAM_BYTES, Asked, plan, size_text
 from ui.theme import GRID_PX, dress, icon
-from ui.words import translate
+from ui.words import drawing_said, translate
 
 IMPORT = (sys.executable, "-c", "from jukebox_studio.cli import main; main()", "models", "import")
 VARIANTS_PLANNED = 3
@@ -84,6 +84,13 @@ def described(manifest: Manifest) -> list[tuple[str, str]]:
             translate("Models", "Sound"),
             translate("Models", "{rate} samples a second, {levels} levels").format(
                 rate=f"{manifest.sample_rate_hz:,}", levels=manifest.levels
+            ),
+        ),
+        (
+            translate("Models", "Best drawn"),
+            "; ".join(
+                translate("Models", "level {0} at {1}").format(level, drawing_said(drawing))
+                for level, drawing in sorted(manifest.recommended.items(), reverse=True)
             ),
         ),
         (translate("Models", "On disk"), size_text(size)),

@@ -259,6 +259,11 @@ class RequestPanel(QWidget):
 
     def _make_advanced(self) -> None:
         self.sampling = SamplingControls()
+        self.as_recommended = icon_button(
+            "undo",
+            self.tr("As the model recommends"),
+            self.tr("Draw every level as the model recommends"),
+        )
         self.in_bytes = QCheckBox(self.tr("Quicker, less exact"))
         describe(
             self.in_bytes,
@@ -459,7 +464,12 @@ class RequestPanel(QWidget):
         )
         drawing = QWidget()
         inside = column(drawing, 1)
-        inside.addWidget(self._heading(self.tr("Temperature"), self.sampling.temperature.slider))
+        heading = row(
+            self._heading(self.tr("Temperature"), self.sampling.temperature.slider),
+            self.as_recommended,
+        )
+        heading.setStretch(0, 1)
+        inside.addLayout(heading)
         inside.addWidget(self.sampling)
         inside.addWidget(self.in_bytes)
         self._level_box = column()
@@ -533,6 +543,7 @@ class RequestPanel(QWidget):
             amount.changed.connect(lambda _: self._edited())
         self.says_place.toggled.connect(self._place_form.setVisible)
         self.sampling.changed.connect(self._edited)
+        self.as_recommended.clicked.connect(self._draw_as_recommended)
         self.seed.textEdited.connect(self._seed_typed)
         self.seed_lock.toggled.connect(self._locked)
         self.seed_new.clicked.connect(self._draw_seed)
@@ -573,6 +584,7 @@ class RequestPanel(QWidget):
         self.style_pad.set_model(model)
         if model is not None:
             self.lyrics.set_model(model.name, model.version, has_lyrics=model.has_lyrics)
+            self.sampling.set_recommended(model.drawings[model.levels - 1])
         self._show_levels()
         self._show_model()
         self._refresh()
@@ -780,6 +792,11 @@ class RequestPanel(QWidget):
         self.seed.setText(str(new_seed()))
         self._edited()
 
+    def _draw_as_recommended(self) -> None:
+        schedule = self.sampling.sampling().schedule
+        self.change_draft(sampling=Sampling(schedule=schedule), sampling_by_level={})
+        self.changed.emit()
+
     def _keep_selection(self) -> None:
         if self._selection is not None and self._selection not in self._added:
             self._added = (*self._added, self._selection)
@@ -808,6 +825,7 @@ class RequestPanel(QWidget):
         self.lyrics.set_sings_again(kind == "relyric")
         self._show_source()
         self._show_spans()
+        self._show_drawings()
         self._show_outcome()
         self._show_seen()
         self._show_morph()
@@ -831,6 +849,16 @@ class RequestPanel(QWidget):
         self.spans.setCurrentRow(min(current, self.spans.count() - 1))
         self._span_list.setVisible(bool(self._added))
         self.add_span.setEnabled(self._selection is not None)
+
+    def _show_drawings(self) -> None:
+        """Where levels are drawn otherwise than the controls for all of them show."""
+        sampling, model = self.sampling.sampling(), self._model
+        says = any(x is not None for x in (sampling.temperature, sampling.top_k, sampling.top_p))
+        self.as_recommended.setEnabled(says or any(c.own.isChecked() for c in self._levels))
+        if model is not None:
+            shown = {n: sampling.over(drawing) for n, drawing in model.drawings.items()}
+            for control in self._levels:
+                control.show_drawing(shown[control.level], shown[model.levels - 1])
 
     def _show_outcome(self) -> None:
         draft, said, wrong = self.draft(), "", ""
@@ -901,6 +929,8 @@ class RequestPanel(QWidget):
         self._kept_levels = kept
         for control in self._levels:
             control.blockSignals(True)
+            if self._model is not None:
+                control.controls.set_recommended(self._model.drawings[control.level])
             control.own.setChecked(control.level in kept)
             control.controls.set_sampling(kept.get(control.level, Sampling()))
             control.blockSignals(False)

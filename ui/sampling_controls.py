@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox, QWidget
 
 from jukebox_studio.drawing import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, Drawing
 from jukebox_studio.request import Sampling
-from ui.panel_controls import Amount, column, describe, row
+from ui.panel_controls import Amount, column, describe, quiet_label, row
+from ui.words import drawing_said
 
 MOST_CODES = 2048
 """The largest codebook of the published models: top-k beyond is off anyway."""
@@ -16,7 +19,10 @@ COMFORTABLE_TEMPERATURE = 2.0
 
 
 class SamplingControls(QWidget):
-    """Temperature, and which codes may be drawn. Top-k and top-p exclude each other."""
+    """Temperature, and which codes may be drawn. Top-k and top-p exclude each other.
+
+    What nobody has touched shows what the model recommends, and is left open.
+    """
 
     changed = pyqtSignal()
 
@@ -24,6 +30,8 @@ class SamplingControls(QWidget):
         """`of`: what they are for, as in "level 1"; empty for all."""
         super().__init__()
         suffix = f", {of}" if of else ""
+        self._recommended = Drawing()
+        self._says_temperature = self._says_codes = False
         self.temperature = Amount(
             self.tr("Temperature") + suffix,
             self.tr("Below 1 is safer and plainer, above 1 wilder"),
@@ -67,25 +75,34 @@ class SamplingControls(QWidget):
         line.setStretch(0, 1)
         layout.addLayout(line)
         layout.addWidget(self.in_order)
-        self.temperature.changed.connect(lambda _: self.changed.emit())
-        self.choice.currentIndexChanged.connect(self._chosen)
-        self.top_k.valueChanged.connect(lambda _: self.changed.emit())
-        self.top_p.valueChanged.connect(lambda _: self.changed.emit())
+        self.temperature.changed.connect(self._temperature_said)
+        self.choice.currentIndexChanged.connect(self._codes_said)
+        self.top_k.valueChanged.connect(self._codes_said)
+        self.top_p.valueChanged.connect(self._codes_said)
         self.in_order.toggled.connect(lambda _: self.changed.emit())
         self.set_sampling(Sampling())
 
     def sampling(self) -> Sampling:
         key = self.choice.currentData()
-        return Sampling(
-            temperature=round(self.temperature.value(), 4),
-            top_k=self.top_k.value() if key == "k" else 0,
-            top_p=round(self.top_p.value(), 4) if key == "p" else 0.0,
-            schedule="exact" if self.in_order.isChecked() else "parallel",
-        )
+        sampling = Sampling(schedule="exact" if self.in_order.isChecked() else "parallel")
+        if self._says_temperature:
+            sampling = replace(sampling, temperature=round(self.temperature.value(), 4))
+        if self._says_codes:
+            sampling = replace(
+                sampling,
+                top_k=self.top_k.value() if key == "k" else 0,
+                top_p=round(self.top_p.value(), 4) if key == "p" else 0.0,
+            )
+        return sampling
+
+    def set_recommended(self, recommended: Drawing) -> None:
+        """By the model, for what is left open."""
+        self._recommended = recommended
+        self.set_sampling(self.sampling())
 
     def set_sampling(self, sampling: Sampling) -> None:
         """Without telling that it changed."""
-        drawing = sampling.over(Drawing())
+        drawing = sampling.over(self._recommended)
         self.blockSignals(True)
         self.temperature.set_range(
             LOWEST_TEMPERATURE,
@@ -103,9 +120,16 @@ class SamplingControls(QWidget):
         key = "k" if drawing.top_k else "p" if drawing.top_p else "all"
         self.choice.setCurrentIndex(self.choice.findData(key))
         self._show()
+        self._says_temperature = sampling.temperature is not None
+        self._says_codes = sampling.top_k is not None or sampling.top_p is not None
         self.blockSignals(False)
 
-    def _chosen(self) -> None:
+    def _temperature_said(self) -> None:
+        self._says_temperature = True
+        self.changed.emit()
+
+    def _codes_said(self) -> None:
+        self._says_codes = True
         self._show()
         self.changed.emit()
 
@@ -134,10 +158,18 @@ class LevelControls(QWidget):
             self.tr("Draw this level otherwise than the others"),
         )
         self.controls = SamplingControls(name)
+        self.otherwise = quiet_label()
         layout = column(self, 1)
         layout.addWidget(self.own)
+        layout.addWidget(self.otherwise)
         layout.addWidget(self.controls)
         self.own.toggled.connect(self.controls.setVisible)
         self.own.toggled.connect(lambda _: self.changed.emit())
         self.controls.changed.connect(self.changed)
         self.controls.hide()
+
+    def show_drawing(self, drawing: Drawing, others: Drawing) -> None:
+        """How the level is drawn without settings of its own, where that is not as the others."""
+        said = drawing_said(drawing)
+        self.otherwise.setText(self.tr("As the model recommends: {0}").format(said))
+        self.otherwise.setVisible(drawing != others and not self.own.isChecked())

@@ -778,7 +778,7 @@ class MainWindow(QMainWindow):
 
         def do(project: Project) -> None:
             job = project.session.job(project.session.variant(variant_id).job_id)
-            self.request_panel.set_draft(draft_of(request_from_json(job.request)))
+            self.request_panel.set_draft(draft_of(request_from_json(job.request), self.model))
             self.undo.note()
 
         self.with_project(do)

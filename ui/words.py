@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bridge.midi_map import Control
     from bridge.transport import TransportState
+    from jukebox_studio.drawing import Drawing
     from jukebox_studio.licences import Licence
     from jukebox_studio.tempo_detection import TempoGuess
 
@@ -71,6 +72,16 @@ def licence_said(licence: Licence) -> str:
         return use.format(licence.name)
     say = translate("Words", "When you share the music, say: “{0}”").format(licence.disclosure)
     return f"{use.format(licence.name)} {say}"
+
+
+def drawing_said(drawing: Drawing) -> str:
+    """How codes are drawn, to go on in a sentence."""
+    said = translate("Words", "temperature {0}").format(f"{drawing.temperature:g}")
+    if drawing.top_k:
+        return said + translate("Words", ", the likeliest {0} codes").format(drawing.top_k)
+    if drawing.top_p:
+        return said + translate("Words", ", the likeliest share {0}").format(f"{drawing.top_p:g}")
+    return said
 
 
 def transport_said(state: TransportState) -> str:

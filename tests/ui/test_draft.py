@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from jukebox_studio.bundle import open_bundle
 from jukebox_studio.clip import Clip
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import CC_BY_SA_4
 from jukebox_studio.model.labels import clean_lyrics, even_times
@@ -143,8 +144,8 @@ FULL = Draft(
     voice="words",
     new_words="la la\nlo",
     guidance=Guidance(1.5, 2.0),
-    sampling=Sampling(0.9, top_k=50),
-    sampling_by_level={0: Sampling(1.1, top_p=0.9)},
+    sampling=Sampling(0.9, 50, 0.0),
+    sampling_by_level={0: Sampling(1.1, 0, 0.9)},
     place_seconds=(200.0, 30.5),
     variants=5,
     first_variant=3,
@@ -262,7 +263,22 @@ def test_what_is_wrong_is_a_sentence(
 
 def test_levels_that_the_model_does_not_have_are_left_out() -> None:
     draft = Draft(sampling_by_level={0: Sampling(1.1), 2: Sampling(0.5)})
-    assert request_of(draft, a_clip(), a_model()).sampling_by_level == {0: Sampling(1.1)}
+    assert request_of(draft, a_clip(), a_model()).sampling_by_level == {0: Sampling(1.1, 0, 0.0)}
+
+
+def test_a_request_of_the_window_says_how_every_level_is_drawn() -> None:
+    model = a_model(recommended={0: Drawing(0.65, top_p=0.9)})
+    request = request_of(Draft(), a_clip(), model)
+    assert request.sampling == Sampling(0.98, 0, 0.0)
+    assert request.sampling_by_level == {0: Sampling(0.65, 0, 0.9)}
+    # Asked for again it is what the model recommends, as long as it does.
+    assert draft_of(request, model).sampling_by_level == {}
+    assert draft_of(request, model).sampling == Sampling()
+    assert draft_of(request, a_model()).sampling_by_level == request.sampling_by_level
+    # What is said of all levels holds for this one too; of the rest, the model's word.
+    warm = request_of(Draft(sampling=Sampling(1.2, schedule="exact")), a_clip(), model)
+    assert warm.sampling_by_level == {0: Sampling(1.2, 0, 0.9, "exact")}
+    assert draft_of(warm, model).sampling_by_level == warm.sampling_by_level
 
 
 def test_remarks_name_what_a_model_does_not_know() -> None:

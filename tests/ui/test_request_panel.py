@@ -13,6 +13,7 @@ from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from jukebox_studio.drawing import Drawing
 from jukebox_studio.licences import OPENAI_JUKEBOX
 from jukebox_studio.request import (
     Continue,
@@ -29,6 +30,7 @@ from ui.draft import SEEDS, Draft, VariantInfo
 from ui.draft_presets import Preset, find_presets, load_preset, preset_of, write_preset
 from ui.preset_menu import PresetShelf, SavePresetDialog
 from ui.request_panel import RequestPanel
+from ui.sampling_controls import LevelControls
 from ui.timeline_morph import Morph
 
 LEFT = Qt.MouseButton.LeftButton
@@ -231,13 +233,13 @@ def test_top_k_and_top_p_exclude_each_other(qtbot: QtBot, panel: RequestPanel) -
     controls.choice.setFocus()
     qtbot.keyClick(controls.choice, KEY.Key_Down)
     retype(qtbot, controls.top_k, "50")
-    assert made(panel).sampling == Sampling(1.1, top_k=50)
+    assert made(panel).sampling == Sampling(1.1, 50, 0.0)
     qtbot.keyClick(controls.choice, KEY.Key_Down)
     assert not controls.top_k.isVisible()
     retype(qtbot, controls.top_p, "0.5")
-    assert made(panel).sampling == Sampling(1.1, top_p=0.5)
+    assert made(panel).sampling == Sampling(1.1, 0, 0.5)
     controls.in_order.click()
-    assert made(panel).sampling == Sampling(1.1, top_p=0.5, schedule="exact")
+    assert made(panel).sampling == Sampling(1.1, 0, 0.5, "exact")
 
 
 def test_a_result_can_be_had_sooner_and_less_exact(panel: RequestPanel) -> None:
@@ -256,12 +258,52 @@ def test_a_level_can_be_drawn_otherwise(qtbot: QtBot, panel: RequestPanel) -> No
     own.setFocus()
     qtbot.keyClick(own, KEY.Key_Space)
     retype(qtbot, controls.temperature.spin, "0.7")
-    assert made(panel).sampling_by_level == {0: Sampling(0.7)}
+    assert made(panel).sampling_by_level == {0: Sampling(0.7, 0, 0.0)}
     # Another model and back: what was said of a level stays said.
     panel.set_model(replace(a_model(), levels=3))
-    assert made(panel).sampling_by_level == {0: Sampling(0.7)}
+    assert made(panel).sampling_by_level == {0: Sampling(0.7, 0, 0.0)}
     panel.set_model(a_model())
-    assert made(panel).sampling_by_level == {0: Sampling(0.7)}
+    assert made(panel).sampling_by_level == {0: Sampling(0.7, 0, 0.0)}
+
+
+def test_sampling_begins_as_the_model_recommends(qtbot: QtBot, panel: RequestPanel) -> None:
+    panel.drawing_fold.set_open(True)
+    top, bottom = panel.findChildren(LevelControls)
+    assert not top.otherwise.isVisible()
+    assert not bottom.otherwise.isVisible()
+    assert not panel.as_recommended.isEnabled()
+    tuned = replace(a_model("tuned"), recommended={1: Drawing(0.9), 0: Drawing(0.65, top_p=0.9)})
+    with qtbot.assertNotEmitted(panel.changed, wait=20):
+        panel.set_model(tuned)
+    assert panel.sampling.temperature.value() == 0.9
+    assert bottom.otherwise.isVisible()
+    assert "temperature 0.65, the likeliest share 0.9" in bottom.otherwise.text()
+    assert not top.otherwise.isVisible()
+    assert made(panel).sampling == Sampling(0.9, 0, 0.0)
+    assert made(panel).sampling_by_level == {0: Sampling(0.65, 0, 0.9)}
+    assert panel.draft() == replace(Draft(), seed=panel.draft().seed)
+    # Settings of its own begin there too.
+    bottom.own.click()
+    assert bottom.controls.temperature.value() == 0.65
+    assert bottom.controls.top_p.value() == 0.9
+    assert not bottom.otherwise.isVisible()
+    retype(qtbot, bottom.controls.top_p, "0.8")
+    assert panel.as_recommended.isEnabled()
+    # Another model changes what was not touched.
+    panel.set_model(replace(a_model("other"), recommended={1: Drawing(1.2), 0: Drawing(0.7)}))
+    assert panel.sampling.temperature.value() == 1.2
+    assert made(panel).sampling_by_level == {0: Sampling(0.7, 0, 0.8)}
+    retype(qtbot, panel.sampling.temperature.spin, "0.5")
+    panel.set_model(tuned)
+    assert made(panel).sampling == Sampling(0.5, 0, 0.0)
+    assert made(panel).sampling_by_level == {0: Sampling(0.65, 0, 0.8)}
+    # And back to the beginning.
+    with qtbot.waitSignal(panel.changed):
+        qtbot.mouseClick(panel.as_recommended, LEFT)
+    assert made(panel).sampling == Sampling(0.9, 0, 0.0)
+    assert made(panel).sampling_by_level == {0: Sampling(0.65, 0, 0.9)}
+    assert not bottom.own.isChecked()
+    assert not panel.as_recommended.isEnabled()
 
 
 def test_output_and_guidance_reach_the_request(qtbot: QtBot, panel: RequestPanel) -> None:
@@ -301,8 +343,8 @@ DRAFTS = [
         candidates=12,
         spans_seconds=((5.0, 6.0), (7.0, 8.0)),
         guidance=Guidance(0.75, 3.0),
-        sampling=Sampling(3.5, top_k=5000),
-        sampling_by_level={0: Sampling(0.5, top_p=0.3, schedule="exact"), 2: Sampling(1.5)},
+        sampling=Sampling(3.5, 5000, 0.0),
+        sampling_by_level={0: Sampling(0.5, 0, 0.3, "exact"), 2: Sampling(1.5)},
         variants=64,
         first_variant=65_535,
         seed=2**64 - 1,

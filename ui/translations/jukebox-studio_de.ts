@@ -399,6 +399,10 @@ oder eine Region aus der DAW senden.</translation>
         <source>Draw this level otherwise than the others</source>
         <translation>Diese Ebene anders ziehen als die übrigen</translation>
     </message>
+    <message>
+        <source>As the model recommends: {0}</source>
+        <translation>Wie das Modell es empfiehlt: {0}</translation>
+    </message>
 </context>
 <context>
     <name>LyricsEditor</name>
@@ -807,6 +811,14 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>{rate} samples a second, {levels} levels</source>
         <translation>{rate} Samples je Sekunde, {levels} Ebenen</translation>
+    </message>
+    <message>
+        <source>Best drawn</source>
+        <translation>Am besten gezogen</translation>
+    </message>
+    <message>
+        <source>level {0} at {1}</source>
+        <translation>Ebene {0} mit {1}</translation>
     </message>
     <message>
         <source>On disk</source>
@@ -1477,6 +1489,14 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>How hard the model is led to the words; 0 is off, more takes longer</source>
         <translation>Wie stark das Modell zu den Worten geführt wird; 0 ist aus, mehr dauert länger</translation>
+    </message>
+    <message>
+        <source>As the model recommends</source>
+        <translation>Wie das Modell es empfiehlt</translation>
+    </message>
+    <message>
+        <source>Draw every level as the model recommends</source>
+        <translation>Jede Ebene so ziehen, wie das Modell es empfiehlt</translation>
     </message>
     <message>
         <source>Quicker, less exact</source>
@@ -2787,6 +2807,18 @@ oder eine Region aus der DAW senden.</translation>
     <message>
         <source>When you share the music, say: “{0}”</source>
         <translation>Wer die Musik weitergibt, sagt dazu: „{0}“</translation>
+    </message>
+    <message>
+        <source>temperature {0}</source>
+        <translation>Temperatur {0}</translation>
+    </message>
+    <message>
+        <source>, the likeliest {0} codes</source>
+        <translation>, die {0} wahrscheinlichsten Codes</translation>
+    </message>
+    <message>
+        <source>, the likeliest share {0}</source>
+        <translation>, der wahrscheinlichste Anteil {0}</translation>
     </message>
     <message>
         <source>Ableton Link</source>
