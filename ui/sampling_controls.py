@@ -171,5 +171,5 @@ class LevelControls(QWidget):
     def show_drawing(self, drawing: Drawing, others: Drawing) -> None:
         """How the level is drawn without settings of its own, where that is not as the others."""
         said = drawing_said(drawing)
-        self.otherwise.setText(self.tr("As the model recommends: {0}").format(said))
+        self.otherwise.setText(self.tr("With this model: {0}").format(said))
         self.otherwise.setVisible(drawing != others and not self.own.isChecked())

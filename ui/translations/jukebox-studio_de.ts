@@ -400,8 +400,8 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Diese Ebene anders ziehen als die übrigen</translation>
     </message>
     <message>
-        <source>As the model recommends: {0}</source>
-        <translation>Wie das Modell es empfiehlt: {0}</translation>
+        <source>With this model: {0}</source>
+        <translation>Bei diesem Modell: {0}</translation>
     </message>
 </context>
 <context>
