@@ -15,7 +15,6 @@ of one b in one piece, are whole vectors long, with zeros behind the last value.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from pathlib import Path
@@ -23,10 +22,10 @@ from pathlib import Path
 import numba
 import numpy as np
 from numba import njit
-from platformdirs import user_cache_path
 
 from jukebox_studio.model.config import BLOCK, COLUMN, LYRICS, PREVIOUS_BLOCK, PRIME
 from jukebox_studio.sampling import vectors
+from jukebox_studio.sampling.kept_code import folder_for, whole
 from jukebox_studio.sampling.vectors import (
     absolute,
     add,
@@ -78,41 +77,40 @@ _PATIENCE = 4096
 WIDEST = vectors.widest()
 
 
-def _cache_folder() -> bool:
-    """Where numba keeps what it compiled of exactly these sources; False where nothing can be.
+def _cache_folder() -> Path | None:
+    """Where numba keeps what it compiled of exactly these sources; None where nothing can be.
 
     For each processor a folder of its own: numba mixes up what two of them write at once into a
     home that they share.
     """
     try:
         sources = b"".join(Path(file).read_bytes() for file in (__file__, vectors.__file__))
-        made_for = repr((numba.__version__, vectors.processor())).encode()
-        name = hashlib.sha256(sources + made_for).hexdigest()[:16]
-        folder = user_cache_path("jukebox-studio") / "compiled" / name
-        folder.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return False
-    numba.config.CACHE_DIR = str(folder)
-    return True
+        return None
+    folder = folder_for(sources + repr((numba.__version__, vectors.processor())).encode())
+    if folder is not None:
+        numba.config.CACHE_DIR = str(folder)
+    return folder
 
 
 log = logging.getLogger(__name__)
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
-_CAN_KEEP = _cache_folder()
+_KEPT_IN = _cache_folder()
 
 
 def _compiled(signature):
     """Compiles a function now, and keeps it where that can be."""
 
     def compiled(function):
-        if _CAN_KEEP:
+        if _KEPT_IN:
             try:
-                return njit(signature, cache=True, **_OPTIONS)(function)
-            except Exception:  # a full disk, a folder that may only be read, a damaged file
+                with whole(_KEPT_IN, function.__name__):
+                    return njit(signature, cache=True, **_OPTIONS)(function)
+            except Exception:  # a full disk, a folder that may only be read
                 log.warning(
                     "A compiled step cannot be kept in %s, so every start compiles it anew. "
                     "Make room there, or remove the folder.",
-                    numba.config.CACHE_DIR,
+                    _KEPT_IN,
                     exc_info=True,
                 )
         return njit(signature, **_OPTIONS)(function)

@@ -6,10 +6,8 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
-import numba
 import numpy as np
 import psutil
 import pytest
@@ -266,28 +264,6 @@ def test_packed_weights_take_no_more_memory_than_they_must(
     before = process.memory_info().rss
     stack_weights(stack, precision)
     assert process.memory_info().rss - before < 1.2 * share * size + 10e6
-
-
-def one_more(x):  # type: ignore[no-untyped-def]
-    return x + 1
-
-
-def test_what_cannot_be_kept_is_compiled_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(native, "_CAN_KEEP", True)
-    assert native._compiled("i8(i8)")(one_more)(2) == 3
-    (index,) = tmp_path.rglob("*.nbi")
-    index.write_bytes(b"")  # as a power cut leaves it
-    assert native._compiled("i8(i8)")(one_more)(2) == 3
-    index.unlink()
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", full)
-    assert native._compiled("i8(i8)")(one_more)(2) == 3
 
 
 def test_int8_is_refused_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
