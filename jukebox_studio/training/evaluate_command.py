@@ -151,7 +151,8 @@ def evaluate_bundle(
         log.print(what, style="dim", highlight=False)
 
     bundle = find_bundle(model)
-    folder = data_folder(bundle, data, told)
+    needs_all = {"bits", "samples"} & set(parts)  # which learn from the other tracks
+    folder = data_folder(bundle, data, told, None if needs_all else split)
     setting = _Setting(bundle, folder, split, minutes_per_artist, cache, told)
     drawings = changed(bundle.manifest.recommended, temperature, top_k, top_p)
     # Into a file or a pipe, tables as wide as they are.

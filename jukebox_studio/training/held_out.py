@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,10 +22,11 @@ def evaluation_cache() -> Path:
     return user_cache_path("jukebox-studio") / "evaluation"
 
 
-def data_folder(bundle: Bundle, given: Path | None, told: Told) -> Path:
+def data_folder(bundle: Bundle, given: Path | None, told: Told, split: str | None = None) -> Path:
     """`given`, or the folder that the recipe beside the bundle builds once in the user's cache.
 
-    A bundle without words needs the recipe's music alone. Raises JukeboxError where there is no
+    split: the only one that is needed, so that no more is made; None needs all. A bundle without
+    words needs the recipe's music alone. Raises JukeboxError where there is no
     recipe, or it stops: its own words say why.
     """
     if given is not None:
@@ -36,7 +38,10 @@ def data_folder(bundle: Bundle, given: Path | None, told: Told) -> Path:
             "tracks with --data (docs/training.md)."
         )
     sings = any(config.lyrics for config in bundle.manifest.priors.values())
-    folder = evaluation_cache() / "data" / ("all" if sings else "music")
+    kind = "all" if sings else "music"
+    whole = folder = evaluation_cache() / "data" / kind
+    if split and not (whole / TABLE).is_file():
+        folder = whole.with_name(f"{kind}-{split}")
     if (folder / TABLE).is_file():
         told(f"measuring on {folder}, built before by {recipe}")
         return folder
@@ -45,10 +50,17 @@ def data_folder(bundle: Bundle, given: Path | None, told: Told) -> Path:
     command = [sys.executable, str(recipe), "--out", str(folder)]
     if not sings:
         command += ["--only", "music"]
-    built = subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
-    )
-    if built.returncode:
-        why = built.stderr.strip() or f"exit code {built.returncode}"
-        raise JukeboxError(f"The recipe {recipe} stopped: {why}")
+    if split:
+        command += ["--split", split]
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as trouble,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=trouble, text=True) as building,
+    ):
+        assert building.stdout
+        for line in building.stdout:
+            told(line.strip())
+        if code := building.wait():
+            trouble.seek(0)
+            why = trouble.read().strip() or f"exit code {code}"
+            raise JukeboxError(f"The recipe {recipe} stopped: {why}")
     return folder

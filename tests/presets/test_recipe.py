@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "presets" / "starter" / "recipe"))
 
+import build
 import card
 import credits
 import learning
@@ -54,6 +56,45 @@ def test_every_recording_is_credited() -> None:
     text = (ROOT / "presets" / "starter" / "CREDITS.md").read_text(encoding="utf-8")
     for line in credits.music_lines():
         assert line in text
+
+
+@pytest.fixture
+def sings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe without sound, whose packages are all there."""
+
+    def sing(out: Path, cache: Path, ledger: Ledger, only: str | None, *_: object) -> list[Track]:
+        splits = [only] if only else ["train", "test"]
+        return [track(file=f"audio/{name}.flac", split=name) for name in splits]
+
+    monkeypatch.setitem(sys.modules, "singing", SimpleNamespace(build=sing))
+    monkeypatch.setattr(build, "require_installed", lambda packages: None)
+    played = [track(split="train"), track(file="audio/b.flac", split="test")]
+    monkeypatch.setattr(music, "build", lambda *_: played)
+
+
+def test_one_split_is_listed_and_sung_alone(tmp_path: Path, sings: None) -> None:
+    def splits(*only: str) -> list[str]:
+        build.build(tmp_path, tmp_path, build.PARTS, *only)
+        return sorted(t.split for t in read_tracks(tmp_path / "tracks.csv"))
+
+    assert splits("test") == ["test", "test"]
+    assert splits() == ["test", "test", "train", "train"]
+
+
+@pytest.mark.parametrize("lacks", ["a Python package", "a Debian package"])
+def test_what_the_singing_lacks_is_told_before_anything_is_fetched(
+    tmp_path: Path, sings: None, monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    def refuse(packages: object) -> None:
+        raise RecipeError("run `apt-get install x` as root")
+
+    monkeypatch.setattr(music, "build", lambda *_: pytest.fail("That was fetched in vain."))
+    if lacks == "a Python package":
+        monkeypatch.setitem(sys.modules, "singing", None)
+    else:
+        monkeypatch.setattr(build, "require_installed", refuse)
+    with pytest.raises(RecipeError, match=r"run `(pip install -r /|apt-get)"):
+        build.build(tmp_path, tmp_path, build.PARTS)
 
 
 def test_splits_are_by_artist_and_do_not_depend_on_order() -> None:

@@ -305,8 +305,38 @@ def test_the_words_of_a_recipe_that_stops_are_told(
     folder = data_folder(open_bundle(bundle), None, told.append)
     assert (folder / "tracks.csv").read_text() == "built"
     assert "building" in told[0]
+    assert data_folder(open_bundle(bundle), None, told.append, "test") == folder
     recipe.unlink()
     assert data_folder(open_bundle(bundle), folder, told.append) == folder
+
+
+def test_no_more_music_is_built_than_is_measured(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "tiny"
+    shutil.copytree(tiny_bundle, bundle)
+    (bundle / "recipe").mkdir()
+    (bundle / "recipe" / "build.py").write_text(
+        "import pathlib, sys; print('sung:', *sys.argv[3:], flush=True); "
+        "pathlib.Path(sys.argv[2], 'tracks.csv').write_text('file,artist,genre\\n')",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(
+        "jukebox_studio.training.held_out.user_cache_path", lambda name: tmp_path / name
+    )
+    monkeypatch.setattr(
+        "jukebox_studio.training.evaluate_command.Console.print",
+        lambda self, what, **_: told.append(what),
+    )
+    for parts, asked in (
+        (["reconstruction", "pictures"], "sung: --split validation"),
+        (["reconstruction", "bits"], "sung:"),
+        (["conditions"], None),
+    ):
+        told: list[str] = []
+        with pytest.raises(JukeboxError, match="lists no track"):
+            evaluate_bundle(str(bundle), part=parts, split="validation")  # type: ignore[arg-type]
+        assert [what for what in told if "sung" in what] == ([asked] if asked else [])
 
 
 def test_the_command_prints_json_of_the_parts_asked_for(

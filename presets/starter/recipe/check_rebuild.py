@@ -16,7 +16,7 @@ from ledger import Ledger
 def built(out: Path, cache: Path, limit: int) -> dict[str, str]:
     """Build a few performances from nothing; return the SHA-256 of each file."""
     (out / "audio").mkdir(parents=True)
-    tracks = singing.build(out, cache, Ledger(out), limit)
+    tracks = singing.build(out, cache, Ledger(out), limit=limit)
     names = [name for track in tracks for name in (track.file, track.lyrics_file)]
     return {name: sha256_of(out / name) for name in names}
 

@@ -80,15 +80,23 @@ def performances(cache: Path) -> Iterator[Performance]:
 
 
 def build(
-    out: Path, cache: Path, ledger: Ledger, limit: int | None = None, jobs: int = 1
+    out: Path,
+    cache: Path,
+    ledger: Ledger,
+    only: str | None = None,
+    limit: int | None = None,
+    jobs: int = 1,
 ) -> list[Track]:
     """Write every performance to OUT/audio and OUT/lyrics and return their tracks.
 
+    `only` names the split that is sung; the others are not made.
     `limit` takes only so many, spread over all of them, to try the recipe out.
     """
     (out / "lyrics").mkdir(exist_ok=True)
     todo = list(performances(cache))
     split = _split_by_song(todo)
+    if only:
+        todo = [p for p in todo if split[p.song.slug] == only]
     if limit:
         todo = todo[:: max(1, len(todo) // limit)][:limit]
     missing = [p for p in todo if any(ledger.get(n, _recipe(p)) is None for n in p.files)]
