@@ -229,7 +229,8 @@ def test_the_description_says_how_a_result_was_made(studio: Studio, make_clip: M
     )
     rendered = studio.render(request)
     described = rendered.described()
-    assert described["request"] == request.to_json()
+    as_drawn = request.settled(studio.bundle.manifest.recommended)
+    assert described["request"] == as_drawn.to_json()
     assert described["seed"] == 7
     assert described["model"]["name"] == "singing"
     assert described["licence"]["name"] == "CC-BY-SA-4.0"
