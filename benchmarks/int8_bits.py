@@ -1,6 +1,6 @@
 """What int8 costs on music that the model was not trained on: bits per code, and logits.
 
-    python benchmarks/int8_bits.py --data DATA [--model presets/starter] [--split validation]
+    python benchmarks/int8_bits.py --data DATA [--model starter] [--split validation]
         [--cache CACHE] [--windows 4]
 
 DATA is the folder that the starter's recipe makes, CACHE the one of `jukebox-studio evaluate`. Both
@@ -16,17 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from held_out_codes import add_options, held_out  # beside this file
 from torch import Tensor
 from torch.nn import functional as F
 
-from jukebox_studio.bundle import find_bundle
 from jukebox_studio.model.config import Precision
-from jukebox_studio.model.labels import LabelTables
-from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.sampling.decode import cached_stack, stack_logits
-from jukebox_studio.training.codes import Batch, CodeWindows, encode_tracks
-from jukebox_studio.training.data import decode_tracks, read_table
+from jukebox_studio.training.codes import Batch, CodeWindows
 
 RESULTS = Path(__file__).parent / "results" / "int8_bits.json"
 
@@ -77,26 +74,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default="presets/starter")
-    parser.add_argument("--split", default="validation")
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--windows", type=int, default=4, help="of each track, at most")
+    add_options(parser, windows=4)
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
-    bundle = find_bundle(given.model)
-    manifest = bundle.manifest
-    rate = manifest.sample_rate_hz
-    sounds = decode_tracks(read_table(given.data), rate, given.data / f"cache-{rate}")
-    held = [s for s in sounds if s.track.split == given.split]
-    coded = encode_tracks(load_vqvae(bundle), held, given.cache / "codes")
-    tables = LabelTables.from_file(bundle.labels_path(manifest.label_versions[0]))
-    results: dict[str, Any] = {"model": manifest.name, "split": given.split, "levels": {}}
+    held = held_out(given)
+    results: dict[str, Any] = {
+        "model": held.bundle.manifest.name,
+        "split": given.split,
+        "levels": {},
+    }
     print("| level | windows | bits in float32 | in int8 | more | error of logits | same best |")
     print("|---|---|---|---|---|---|---|")
-    for level in sorted(manifest.priors, reverse=True):
-        prior = load_prior(bundle, level)
-        found = measure(prior, CodeWindows(coded, prior.config, tables, seed=0), given.windows)
+    for level in held.levels:
+        found = measure(*held.windows(level), given.windows)
         results["levels"][level] = found
         print(
             f"| {level} | {found['windows']:.0f} | {found['float32']:.4f} | {found['int8']:.4f} | "

@@ -11,49 +11,34 @@ from __future__ import annotations
 
 import argparse
 import math
-from pathlib import Path
 
 import torch
+from held_out_codes import add_options, held_out  # beside this file
 from int8_bits import bits, sampler_logits  # beside this file
 from torch.nn import functional as F
 
-from jukebox_studio.bundle import find_bundle
-from jukebox_studio.model.labels import LabelTables
-from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.style import UNKNOWN
-from jukebox_studio.training.codes import CodeWindows, encode_tracks
-from jukebox_studio.training.data import decode_tracks, read_table
 
 
 @torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default="starter")
-    parser.add_argument("--split", default="validation")
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--windows", type=int, default=1, help="of each track, at most")
+    add_options(parser, windows=1)
     given = parser.parse_args()
-    bundle = find_bundle(given.model)
-    rate = bundle.manifest.sample_rate_hz
-    sounds = decode_tracks(read_table(given.data), rate, given.data / f"cache-{rate}")
-    held = [s for s in sounds if s.track.split == given.split]
-    coded = encode_tracks(load_vqvae(bundle), held, given.cache / "codes")
-    tables = LabelTables.from_file(bundle.labels_path(bundle.manifest.label_versions[0]))
+    held = held_out(given)
     print("| level | windows | bits, style known | unknown | apart |\n|---|---|---|---|---|")
-    for level in sorted(bundle.manifest.priors, reverse=True):
-        prior = load_prior(bundle, level)
+    for level in held.levels:
+        prior, windows = held.windows(level)
         assert prior.config.labels is not None
-        windows = CodeWindows(coded, prior.config, tables, seed=0)
         known = unknown = apart = 0.0
         count = 0
         for batch in windows.even(given.windows, 2):
             told = sampler_logits(prior, batch, "float32")
             known += bits(told, prior, batch) * len(batch.codes)
             assert batch.y is not None
-            batch.y[:, 3] = tables.artist_id(UNKNOWN)
+            batch.y[:, 3] = held.tables.artist_id(UNKNOWN)
             batch.y[:, 4 : 4 + prior.config.labels.max_genres] = -1
-            batch.y[:, 4] = tables.genre_ids(UNKNOWN)[0]
+            batch.y[:, 4] = held.tables.genre_ids(UNKNOWN)[0]
             left_out = sampler_logits(prior, batch, "float32")
             unknown += bits(left_out, prior, batch) * len(batch.codes)
             of_each = F.kl_div(

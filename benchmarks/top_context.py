@@ -12,17 +12,11 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-from pathlib import Path
 
 import torch
+from held_out_codes import add_options, held_out  # beside this file
 from int8_bits import sampler_logits  # beside this file
 from torch.nn import functional as F
-
-from jukebox_studio.bundle import find_bundle
-from jukebox_studio.model.labels import LabelTables
-from jukebox_studio.model.load import load_prior, load_vqvae
-from jukebox_studio.training.codes import CodeWindows, encode_tracks
-from jukebox_studio.training.data import decode_tracks, read_table
 
 BEFORE = (896, 768, 640, 512, 256)
 NEW = 128
@@ -31,20 +25,11 @@ NEW = 128
 @torch.inference_mode()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", default="starter")
-    parser.add_argument("--split", default="validation")
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--windows", type=int, default=3, help="of each track, at most")
+    add_options(parser, windows=3)
     given = parser.parse_args()
-    bundle = find_bundle(given.model)
-    rate, level = bundle.manifest.sample_rate_hz, max(bundle.manifest.priors)
-    sounds = decode_tracks(read_table(given.data), rate, given.data / f"cache-{rate}")
-    held = [s for s in sounds if s.track.split == given.split]
-    coded = encode_tracks(load_vqvae(bundle), held, given.cache / "codes")
-    tables = LabelTables.from_file(bundle.labels_path(bundle.manifest.label_versions[0]))
-    prior = load_prior(bundle, level)
-    windows = CodeWindows(coded, prior.config, tables, seed=0)
+    held = held_out(given)
+    level = held.levels[0]
+    prior, windows = held.windows(level)
     most, n_ctx = max(BEFORE), prior.config.n_ctx
     found: dict[int, list[float]] = {before: [] for before in BEFORE}
     for track in windows.tracks:
