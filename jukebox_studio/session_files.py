@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from jukebox_studio import audio
 from jukebox_studio import session_schema as schema
 from jukebox_studio.clip_copy import copy_stretch
 from jukebox_studio.errors import JukeboxError
+from jukebox_studio.files import replacing
 from jukebox_studio.session import Session
 from jukebox_studio.session_records import ENDED, TRASH, Job, SessionClip, Variant
 
@@ -209,25 +209,10 @@ def export_zip(session: Session, path: Path) -> Packed:
     Of each clip its stretch comes along. What is missing is told, and left out. The file at `path`
     is replaced in one step; JukeboxError where it cannot be written.
     """
-    part = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            # Sound hardly gets smaller, so nothing is compressed.
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                packing = _Packing(session, archive)
-                archive.writestr(
-                    PROJECT, json.dumps(packing.project(), indent=1, ensure_ascii=True)
-                )
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise JukeboxError(
-            f"{path} could not be written: {error.strerror or error}. "
-            "Make room or choose another folder, and try again."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    # Sound hardly gets smaller, so nothing is compressed.
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        packing = _Packing(session, archive)
+        archive.writestr(PROJECT, json.dumps(packing.project(), indent=1, ensure_ascii=True))
     return Packed(path, len(packing.files), path.stat().st_size, tuple(packing.left_out))
 
 
