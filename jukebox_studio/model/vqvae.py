@@ -60,13 +60,13 @@ def _as_wide(x: Tensor, conv: nn.Conv1d | nn.ConvTranspose1d) -> tuple[Tensor, T
 def side_by_side(x: Tensor) -> Tensor:
     """Tensor[B, C, T] -> Tensor[B, C, 1, T] whose channels lie side by side in memory.
 
-    Convolutions then run two to three times as fast on a processor. Without gradients only.
+    Convolutions then run two to three times as fast on a processor, with gradients too.
     """
     return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 
 def lies_better(x: Tensor) -> bool:
-    return x.device.type == "cpu" and not torch.is_grad_enabled()
+    return x.device.type == "cpu"
 
 
 def has_quick_bfloat16() -> bool:
@@ -88,7 +88,7 @@ class ResidualBlock(nn.Module):
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dim() == 4:  # without gradients, so nothing is kept
+        if x.dim() == 4:  # what is written over, no gradient asks for
             _, dilated, _, narrow = self.model
             added: Tensor = narrow(dilated(x.relu()).relu_())
             return added.add_(x) if self.scale == 1.0 else added.mul_(self.scale).add_(x)
