@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,7 +32,13 @@ from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.progress import show_training
 from jukebox_studio.sampling_options import changed
-from jukebox_studio.training.codes import CodeWindows, Dropout, encode_tracks, make_tables
+from jukebox_studio.training.codes import (
+    CodedTrack,
+    CodeWindows,
+    Dropout,
+    encode_tracks,
+    make_tables,
+)
 from jukebox_studio.training.data import (
     Crops,
     Sound,
@@ -40,6 +46,7 @@ from jukebox_studio.training.data import (
     decode_tracks,
     read_table,
 )
+from jukebox_studio.training.decoder import CodedCrops, DecoderTask
 from jukebox_studio.training.heard import Heard
 from jukebox_studio.training.loop import (
     CHECKPOINT,
@@ -132,9 +139,7 @@ def vqvae(
     json_lines
         Print progress as JSON lines.
     """
-    shape = VQVAES[config]
-    if not 0 <= level < shape.levels:
-        raise JukeboxError(f"{config} has levels 0 to {shape.levels - 1}; {level} is none of them.")
+    shape = _with_level(config, level)
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     sounds = _sounds(data, shape.sample_rate_hz)
@@ -171,6 +176,96 @@ def vqvae(
         batch,
         precision == "bfloat16",
         heard=Heard(heard, decoder_share) if heard else None,
+    )
+    settings = LoopSettings(steps=steps, lr=lr, anneal_share=anneal, ema_decay=0.995)
+    _describe(out, {"config": config, "level": level, "batch": batch, "crop_codes": crop_codes})
+    _show(train(task, settings, out), json_lines)
+
+
+@app.command
+def decoder(
+    data: Path,
+    codes: Path,
+    out: Path,
+    *,
+    config: Literal[tuple(VQVAES)] = "starter",  # type: ignore[valid-type]
+    level: Whole,
+    steps: Positive = 5_000,
+    batch: Positive = 8,
+    crop_codes: Positive = 512,
+    lr: float = 2e-4,
+    anneal: Share = 0.5,
+    evenness: Share = 1.0,
+    minutes_per_artist: float = math.inf,
+    log_mel: float = 1.0,
+    precision: Precision = "float32",
+    seed: Whole = 0,
+    threads: Positive = 1,
+    json_lines: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:
+    """Train the decoder of one level on alone; its codes stay as they are, bit for bit.
+
+    What priors have learned goes on being true. `train bundle` takes the folder in place of the
+    VQ-VAE's run. Called again with the same folder it goes on where it stopped.
+
+    Parameters
+    ----------
+    data
+        Folder of audio with a tracks.csv (docs/training.md).
+    codes
+        Folder that holds the runs of the VQ-VAE, `vqvae_level_0` and so on, or a bundle that has
+        one.
+    out
+        Folder of this run.
+    config
+        Shape of the VQ-VAE.
+    level
+        The level whose decoder trains.
+    steps
+        Steps in all, those of earlier calls included.
+    batch
+        Crops per step.
+    crop_codes
+        Length of a crop in codes of the level.
+    lr
+        Learning rate.
+    anneal
+        Share of the steps, at the end, over which the rate falls to zero.
+    evenness
+        1 hears every artist as often, 0 every second of music.
+    minutes_per_artist
+        Learn from at most so much of each artist, which saves encoding the rest.
+    log_mel
+        Weight of the distance in log mel magnitude beside the spectral convergence.
+    precision
+        Arithmetic of the convolutions.
+    seed
+        Seed of crops.
+    threads
+        Processor threads.
+    json_lines
+        Print progress as JSON lines.
+    """
+    shape = _with_level(config, level)
+    torch.set_num_threads(threads)
+    sounds = _sounds(data, shape.sample_rate_hz)
+    sounds["train"] = at_most_per_artist(sounds["train"], 60.0 * minutes_per_artist)
+    model = assemble_vqvae(shape, codes)
+    coded = _coded(model, sounds, data, codes, [level], json_lines)
+    hop = shape.hop_samples(level)
+
+    def crops(split: str, evenness: float) -> CodedCrops:
+        places = Crops(sounds[split], crop_codes * hop, seed, evenness)
+        return CodedCrops(places, coded[split], level, hop)
+
+    task = DecoderTask(
+        model,
+        level,
+        crops("train", evenness),
+        crops("validation", 1.0) if sounds["validation"] else None,
+        batch,
+        log_mel,
+        precision == "bfloat16",
     )
     settings = LoopSettings(steps=steps, lr=lr, anneal_share=anneal, ema_decay=0.995)
     _describe(out, {"config": config, "level": level, "batch": batch, "crop_codes": crop_codes})
@@ -272,17 +367,7 @@ def prior(
     vqvae_model = assemble_vqvae(vqvae_shape, codes)
     levels = [shape.level, shape.level + 1] if shape.conditioner else [shape.level]
 
-    # A bundle is nobody's working folder.
-    cache = (data if (codes / VQVAE_FILE).is_file() else codes) / "codes"
-
-    def told(done: int, total: int) -> None:
-        if not json_lines:
-            print(f"encoding: {done} of {total} tracks", end="\r", flush=True)
-
-    coded = {
-        split: encode_tracks(vqvae_model, sounds[split], cache, told, levels)
-        for split in ("train", "validation")
-    }
+    coded = _coded(vqvae_model, sounds, data, codes, levels, json_lines)
     tables = make_tables([t for t in read_table(data) if t.split == "train"])
     dropout = Dropout(drop_artist, drop_genres, drop_lyrics, drop_timing, drop_plan, wrong_codes)
     windows = CodeWindows(coded["train"], shape, tables, seed, evenness, dropout)
@@ -478,6 +563,35 @@ def _sounds(data: Path, rate_hz: int) -> dict[str, list[Sound]]:
     return {
         split: [s for s in sounds if s.track.split == split]
         for split in ("train", "validation", "test")
+    }
+
+
+def _with_level(config: str, level: int) -> VQVAEConfig:
+    shape = VQVAES[config]
+    if not 0 <= level < shape.levels:
+        raise JukeboxError(f"{config} has levels 0 to {shape.levels - 1}; {level} is none of them.")
+    return shape
+
+
+def _coded(
+    model: VQVAE,
+    sounds: Mapping[str, Sequence[Sound]],
+    data: Path,
+    codes: Path,
+    levels: Sequence[int],
+    json_lines: bool,
+) -> dict[str, list[CodedTrack]]:
+    """The tracks that are learned from and validated on, in codes; a cache keeps them."""
+    # A bundle is nobody's working folder.
+    cache = (data if (codes / VQVAE_FILE).is_file() else codes) / "codes"
+
+    def told(done: int, total: int) -> None:
+        if not json_lines:
+            print(f"encoding: {done} of {total} tracks", end="\r", flush=True)
+
+    return {
+        split: encode_tracks(model, sounds[split], cache, told, levels)
+        for split in ("train", "validation")
     }
 
 

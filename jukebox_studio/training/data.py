@@ -173,6 +173,10 @@ def artist_weights(lengths: Sequence[tuple[str, float]], evenness: float) -> np.
     return weights / weights.sum()
 
 
+UNREACHED = 10**9
+"""A step that no training reaches: the crops from here on are for measuring."""
+
+
 class Crops:
     """Random crops of a set of sounds. The crop of (seed, step, row) is always the same."""
 
@@ -192,15 +196,21 @@ class Crops:
 
     def batch(self, step: int, size: int) -> Tensor:
         """Tensor[size, length_samples, 1] float32 in [-1, 1]."""
+        return self.audio(self.places(step, size))
+
+    def places(self, step: int, size: int) -> list[tuple[Sound, int]]:
+        """The crops of a step: `size` sounds, and the sample at which each crop starts."""
         rng = np.random.default_rng([self.seed, step])
-        out = np.empty((size, self.length_samples), np.float32)
-        for row, index in enumerate(rng.choice(len(self.sounds), size, p=self._weights)):
-            samples = self.sounds[index].samples
-            start = int(rng.integers(len(samples) - self.length_samples + 1))
-            out[row] = samples[start : start + self.length_samples]
-        return torch.from_numpy(out / 32767.0).unsqueeze(-1)
+        chosen = rng.choice(len(self.sounds), size, p=self._weights)
+        sounds = [self.sounds[index] for index in chosen]
+        return [(s, int(rng.integers(len(s.samples) - self.length_samples + 1))) for s in sounds]
+
+    def audio(self, places: Sequence[tuple[Sound, int]]) -> Tensor:
+        """Tensor[len(places), length_samples, 1] float32 in [-1, 1]."""
+        crops = [sound.samples[start : start + self.length_samples] for sound, start in places]
+        return torch.from_numpy(np.stack(crops) / np.float32(32767)).unsqueeze(-1)
 
     def fixed_batches(self, count: int, size: int) -> Iterator[Tensor]:
         """The crops of steps that no training reaches: the same at every call."""
         for i in range(count):
-            yield self.batch(10**9 + i, size)
+            yield self.batch(UNREACHED + i, size)

@@ -34,7 +34,7 @@ class Task(Protocol):
 
     @property
     def model(self) -> nn.Module:
-        """The parameters that train."""
+        """What is saved; of its parameters those train that want a gradient."""
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """The loss of the batch of a step, differentiable, and what to log of it."""
@@ -140,7 +140,7 @@ class _Run:
     def __init__(self, task: Task, settings: LoopSettings) -> None:
         self.task = task
         self.settings = settings
-        self.parameters = dict(task.model.named_parameters())
+        self.parameters = {k: p for k, p in task.model.named_parameters() if p.requires_grad}
         self.ema = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.optimizer = JukeboxAdam(
             self.parameters.values(),

@@ -101,14 +101,14 @@ def _mono(audio: Tensor) -> Tensor:
     return audio.float().mean(-1)
 
 
-def _norm(x: Tensor) -> Tensor:
+def frobenius(x: Tensor) -> Tensor:
     """Frobenius norm per item: Tensor[B, ...] -> Tensor[B]."""
     return x.flatten(1).square().sum(-1).sqrt()
 
 
 def spectral_loss(target: Tensor, output: Tensor, stft: Stft = DEFAULT_STFT) -> Tensor:
     """Distance of magnitude spectrograms, Tensor[B]."""
-    return _norm(spectrogram(_mono(target), stft) - spectrogram(_mono(output), stft))
+    return frobenius(spectrogram(_mono(target), stft) - spectrogram(_mono(output), stft))
 
 
 def multispectral_loss(
@@ -122,7 +122,7 @@ def spectral_convergence(
     target: Tensor, output: Tensor, stft: Stft = DEFAULT_STFT, floor: float = 2e-3
 ) -> Tensor:
     """`spectral_loss` over the norm of the target's spectrogram, Tensor[B]; 0 for silence."""
-    norm = _norm(spectrogram(_mono(target), stft))
+    norm = frobenius(spectrogram(_mono(target), stft))
     residual = spectral_loss(target, output, stft)
     return residual * (norm > floor) / norm.clamp(min=floor)
 
@@ -169,13 +169,17 @@ def log_mel_distance(
     """Mean absolute difference of log10 mel magnitudes over several resolutions, Tensor[B]."""
     total = torch.zeros((), device=target.device)
     for stft in stfts:
-        filters = mel_filters(stft.n_fft, bands, rate_hz).to(target.device)
         a, b = (
-            (filters @ spectrogram(_mono(x), stft)).clamp(min=floor).log10()
-            for x in (target, output)
+            log_mel(spectrogram(_mono(x), stft), rate_hz, bands, floor) for x in (target, output)
         )
         total = total + (a - b).abs().flatten(1).mean(-1)
     return total / len(stfts)
+
+
+def log_mel(magnitudes: Tensor, rate_hz: int, bands: int = 64, floor: float = 1e-3) -> Tensor:
+    """Log10 mel magnitudes Tensor[B, bands, frames] of Tensor[B, n_fft / 2 + 1, frames]."""
+    filters = mel_filters(2 * (magnitudes.shape[1] - 1), bands, rate_hz)
+    return (filters.to(magnitudes.device) @ magnitudes).clamp(min=floor).log10()
 
 
 def reconstruction_loss(

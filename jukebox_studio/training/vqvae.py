@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -158,6 +159,22 @@ def load_trained(vqvae: VQVAE, level: int, state: Mapping[str, Tensor]) -> None:
     trained_parts(vqvae, level).load_state_dict(kept)
 
 
+def held_out_measures(batches: Iterable[tuple[Tensor, Tensor]], rate_hz: int) -> dict[str, float]:
+    """Of batches of held-out audio and their reconstructions, Tensor[B, T, 1] each."""
+    measured = [
+        (
+            float(spectral_convergence(audio, out).mean()),
+            float(log_mel_distance(audio, out, rate_hz).mean()),
+        )
+        for audio, out in batches
+    ]
+    convergence, mel = np.mean(measured, axis=0)
+    return {
+        "held_out_convergence_db": 20 * math.log10(convergence),
+        "held_out_log_mel": float(mel),
+    }
+
+
 class VQVAETask:
     """Trains the autoencoder of one level on crops; validates it on crops of held-out tracks."""
 
@@ -214,17 +231,14 @@ class VQVAETask:
     def validate(self) -> dict[str, float]:
         if self.held_out is None:
             return {}
-        total = mel = 0.0
-        for audio in self.held_out.fixed_batches(self.validation_batches, self.batch_size):
-            codes = self.vqvae.encode(audio, self.level, self.level + 1)
-            out = self.vqvae.decode(codes, self.level)
-            total += float(spectral_convergence(audio, out, self.config.stft).mean())
-            rate_hz = self.vqvae.config.sample_rate_hz
-            mel += float(log_mel_distance(audio, out, rate_hz, self.config.multi_stft).mean())
-        return {
-            "held_out_convergence_db": 20 * math.log10(total / self.validation_batches),
-            "held_out_log_mel": mel / self.validation_batches,
-        }
+        batches = self.held_out.fixed_batches(self.validation_batches, self.batch_size)
+        return held_out_measures(
+            ((audio, self._reconstructed(audio)) for audio in batches),
+            self.vqvae.config.sample_rate_hz,
+        )
+
+    def _reconstructed(self, audio: Tensor) -> Tensor:
+        return self.vqvae.decode(self.vqvae.encode(audio, self.level, self.level + 1), self.level)
 
     # Its codebook moves on its own: an earlier one would not go with what priors have learnt.
     keeps_best = False

@@ -203,6 +203,41 @@ def test_a_run_may_begin_with_the_weights_of_another(
             assert torch.equal(value, after[key])
 
 
+def test_a_decoder_trains_on_alone_over_the_same_codes(
+    music: Path, runs: Path, tmp_path: Path
+) -> None:
+    def train(out: Path, steps: int) -> dict[str, torch.Tensor]:
+        commands.decoder(
+            music,
+            runs,
+            out,
+            config="tiny",
+            level=1,
+            steps=steps,
+            batch=2,
+            crop_codes=256,
+            lr=1e-2,
+            json_lines=True,
+        )
+        return averaged_state(out / CHECKPOINT)
+
+    after = train(tmp_path / "vqvae_level_1", 4)
+    shutil.copytree(runs / "vqvae_level_0", tmp_path / "vqvae_level_0")
+    old, new = (commands.assemble_vqvae(TINY_VQVAE, folder) for folder in (runs, tmp_path))
+    sound = decode_tracks(read_table(music), RATE_HZ, music / "cache")[0]
+    samples = torch.from_numpy(sound.samples[:22_016].astype(np.float32) / 32767)[None, :, None]
+    codes = old.encode(samples)[1]
+    assert torch.equal(codes, new.encode(samples)[1])
+    assert not torch.allclose(old.decode([codes], 1), new.decode([codes], 1), atol=1e-5)
+    before = {
+        k: v.half().float() for k, v in averaged_state(runs / "vqvae_level_1" / CHECKPOINT).items()
+    }
+    moved = {
+        key.split(".")[0] for key, value in after.items() if not torch.equal(value, before[key])
+    }
+    assert moved == {"decoder"}
+
+
 def test_a_prior_may_begin_with_a_run_or_a_bundle(
     music: Path, runs: Path, bundle: Path, tmp_path: Path
 ) -> None:
