@@ -35,6 +35,7 @@ CASES: dict[str, dict[str, Any]] = {
     "8 variants": {"variants": 8},
     "4 variants, mono": {"width": 0.0},
     "4 variants, int8": {"precision": "int8"},
+    "4 variants, int8 after float32": {"precision": "int8", "before": "float32"},
     "4 variants, guidance": {"guidance": 1.5},
     "1 variant, 60 s": {"variants": 1, "seconds": 60.0},
     "1024 x 24, 4 variants": {"model": "1024", "seconds": 0.1},
@@ -151,6 +152,10 @@ def measure(case: dict[str, Any], model: Path, tiny: Path) -> dict[str, Any]:
             request = replace(request, style=style, guidance=Guidance(style=guidance))
         bundle = find_bundle(model)
         before = memory_kb()
+        if precision := case.get("before"):
+            other = replace(request, precision=precision)
+            for _ in render(bundle, other, folder / "other", folder / "other job", models):
+                pass
         if case.get("one_level"):
             _be_short_of_memory(before["RssAnon"] * 1024 + SHORT_BYTES)
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak, to now

@@ -56,7 +56,7 @@ from jukebox_studio.sampling.conditions import Guide
 from jukebox_studio.sampling.guidance import Keep, code_distances, keep_strength
 from jukebox_studio.sampling.parallel import UNMADE, no_segments, sample_segments, stitch
 from jukebox_studio.sampling.song import LevelSettings, align_lyrics, drawn, sample_windows
-from jukebox_studio.sampling.weights import is_native
+from jukebox_studio.sampling.weights import forget_others, is_native
 from jukebox_studio.sampling.windows import Window
 from jukebox_studio.told import Told
 
@@ -183,6 +183,7 @@ class _Render:
             self.told.labels(level, 1)  # bad labels are told before any work
         yield from self._told_notes()
         yield from self._check_speed()
+        forget_others(self.request.precision)  # which the memory plan knows nothing of
         if not self.models.has(self.top):
             yield Loading(f"{bundle.manifest.name}: level {self.top}")
         canvas.plan = canvas.plan.with_tails(canvas.tails())

@@ -15,7 +15,7 @@ from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
-from jukebox_studio.sampling.weights import forget_others, is_native, is_packed
+from jukebox_studio.sampling.weights import is_native, is_packed
 from jukebox_studio.sampling.windows import FEWEST_ROWS, MOST_ROWS
 
 SPARE_SHARE = 0.2
@@ -82,7 +82,6 @@ class Models:
         Follows the memory plan: other levels are dropped first, then rows. JukeboxError where not
         even the fewest fit.
         """
-        forget_others(precision)
         heap.give_back()
         asked = memory.Asked(precision=precision, steps=self._steps(precision))
         plan = memory.plan(self.bundle.manifest, asked)

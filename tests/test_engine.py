@@ -49,6 +49,7 @@ from jukebox_studio.request import (
     request_from_json,
 )
 from jukebox_studio.results import heard_again, sound_of, spans_at_rate
+from jukebox_studio.sampling.weights import is_packed
 from jukebox_studio.style import Style, StylePoint, parse_blend
 from jukebox_studio.tempo import SongTime, TempoMap, nearest
 
@@ -386,6 +387,9 @@ def test_int8_is_drawn_alike_each_time_and_told(studio: Studio, make_clip: MakeC
     assert same_codes(one, again)
     assert not same_codes(one, other)
     assert one.made.request["precision"] == "int8"
+    for level in (0, 1):
+        prior = studio.models.prior(level).prior
+        assert (is_packed(prior, "float32"), is_packed(prior, "int8")) == (True, False)
 
 
 def test_what_is_not_compiled_is_told(

@@ -13,8 +13,7 @@ from jukebox_studio.bundle import open_bundle
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.loaded import SPARE_SHARE, Models
 from jukebox_studio.memory import Asked, LevelNeed
-from jukebox_studio.model.config import Precision
-from jukebox_studio.sampling.weights import head_weights, is_packed, stack_weights
+from jukebox_studio.sampling.weights import stack_weights
 from jukebox_studio.sampling.windows import FEWEST_ROWS
 
 LEVEL = 1
@@ -39,22 +38,6 @@ def leave(patch: pytest.MonkeyPatch, weights_bytes: int, row_bytes: int) -> None
     patch.setattr(loaded, "psutil", machine)
 
 
-def pack(models: Models, precision: Precision) -> None:
-    prior = models.prior(LEVEL).prior
-    stack_weights(prior.transformer, precision)
-    head_weights(prior, precision)
-
-
-def test_only_one_precision_stays_packed(models: Models) -> None:
-    for asked, other in (("float32", "int8"), ("int8", "float32"), ("float32", "int8")):
-        models.make_room(LEVEL, 4, asked)  # type: ignore[arg-type]
-        pack(models, asked)  # type: ignore[arg-type]
-        assert is_packed(models.prior(LEVEL).prior, asked)  # type: ignore[arg-type]
-        assert not is_packed(models.prior(LEVEL).prior, other)  # type: ignore[arg-type]
-    models.make_room(0, 4, "int8")
-    assert not is_packed(models.prior(LEVEL).prior, "float32"), "whatever level is asked for"
-
-
 def test_what_is_loaded_has_yet_to_be_packed(
     models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,7 +49,7 @@ def test_what_is_loaded_has_yet_to_be_packed(
     assert plan.packed_bytes > 2 * plan.row_bytes
     with pytest.raises(JukeboxError, match="Close other programs"):
         models.make_room(LEVEL, 4)
-    pack(models, "float32")
+    stack_weights(models.prior(LEVEL).prior.transformer, "float32")
     assert models.make_room(LEVEL, 4)[0] == 4
 
 
