@@ -100,10 +100,18 @@ class _Voice:
     def nyquist_hz(self) -> float:
         return self.canvas.rate_hz / 2
 
-    def heard(self, at: Fraction, before: int, after: int, clip_tail: Samples) -> Samples:
+    def heard(
+        self,
+        at: Fraction,
+        before: int,
+        after: int,
+        clip_tail: Samples,
+        clip_db: NDArray[np.float64] | None = None,
+    ) -> Samples:
         """[before + after] or [.., 2] samples around the sample `at` of the canvas.
 
-        Stereo where there is a second render; clip_tail [at least before, C] is what goes before.
+        Stereo where there is a second render; clip_tail [at least before, C] is what goes before,
+        clip_db as for `stereo.widened`.
         """
         mid = self.decoded(self.codes, at, before, after)
         width = self.canvas.request.width
@@ -111,7 +119,13 @@ class _Voice:
             return mid
         second = self.decoded(self.side, at, before, after)
         return stereo.widened(
-            clip_tail, mid, second, self.rate_hz, width=width, joint_samples=before
+            clip_tail,
+            mid,
+            second,
+            self.rate_hz,
+            width=width,
+            joint_samples=before,
+            clip_db=clip_db,
         )
 
     def heard_as_wide_as(self, own: Samples, at: Fraction, after: int) -> Samples:
@@ -206,7 +220,10 @@ def _continued(
 
         gain_db = canvas.once(("gain", voice.level, tail), measured)
     before = min(tail, round(JOINT_SECONDS * rate))
-    heard = voice.heard(at, before, length, own)
+    clip_db = None
+    if voice.side is not None and canvas.channels == 2:
+        clip_db = canvas.once("width", lambda: stereo.tail_width_db(own, rate))
+    heard = voice.heard(at, before, length, own, clip_db)
     made = seam.continue_from(
         own,
         heard * _factor(gain_db),

@@ -183,7 +183,7 @@ def _joined(
     if not len(clip_tail) or not reach_samples:
         return new
     own = own or own_sound(clip_tail, rate_hz, treble_to_hz)
-    new = _led_level(clip_tail, new, rate_hz, reach_samples, instead_of)
+    new = _led_level(clip_tail, new, rate_hz, reach_samples, own.loudness, instead_of)
     joined = _fitted(clip_tail, heard, new, rate_hz, reach_samples, own.steps)
     report = joint_report(clip_tail, joined, rate_hz, treble_to_hz=treble_to_hz, own=own)
     lack_db = _treble_lack_db(report)
@@ -246,7 +246,7 @@ def _excess_db(made: Samples, own: Samples, rate_hz: int) -> _Floats:
 
 
 def _half_powers(samples: Samples, rate_hz: int) -> _Floats:
-    weighted = _k_weighted(samples, rate_hz)
+    weighted, _ = _k_weighted(samples, rate_hz)
     halves = weighted[: len(weighted) // 2], weighted[-(len(weighted) // 2) :]
     return np.array([float(np.sum(np.mean(h**2, axis=0))) for h in halves])
 
@@ -256,12 +256,13 @@ def _led_level(
     new: Samples,
     rate_hz: int,
     reach_samples: int,
+    loudness: _Loudness,
     instead_of: Samples | None = None,
 ) -> Samples:
     """`new` [T, C] with the loudness of its start led to what a joint may have, and let go."""
     if instead_of is not None:
         return new  # a span has the loudness of what it replaces already
-    change = _loudness_change_lu(clip_tail, new, rate_hz)
+    change = _loudness_change_lu(clip_tail, new, rate_hz, loudness)
     if change is None or abs(change) <= _LOUDNESS_AIM_LU:
         return new
     gain_db = math.copysign(min(abs(change) - _LOUDNESS_AIM_LU, MOST_GAIN_DB), -change)
@@ -323,6 +324,22 @@ class OwnSound:
     """[C]: the 99.9th percentile of the steps of each channel."""
     treble_db: tuple[float, float] | None
     """The lowest and the highest treble of blocks of 0.2 s; None where there are too few."""
+    loudness: _Loudness
+    """Of its last 3 s."""
+
+
+@dataclass(frozen=True)
+class _Loudness:
+    """What the last samples of a clip leave in BS.1770-5's filters."""
+
+    length_samples: int
+    power: float
+    states: tuple[_Floats, ...]
+
+    @classmethod
+    def of(cls, samples: Samples, rate_hz: int) -> _Loudness:
+        weighted, states = _k_weighted(samples, rate_hz)
+        return cls(len(samples), _power(weighted), states)
 
 
 def own_sound(
@@ -345,7 +362,8 @@ def own_sound(
         window = scipy.signal.windows.hann(length, sym=False).astype(np.float32)
         levels = [_treble_db(clip_tail[s : s + length], window, rate_hz, top_hz) for s in starts]
         treble = (min(levels), max(levels))
-    return OwnSound(_own_steps(clip_tail), treble)
+    loudness = _Loudness.of(clip_tail[-round(LOUDNESS_SECONDS * rate_hz) :], rate_hz)
+    return OwnSound(_own_steps(clip_tail), treble, loudness)
 
 
 @dataclass(frozen=True)
@@ -419,7 +437,7 @@ def joint_report(
         window = scipy.signal.windows.hann(len(block), sym=False).astype(np.float32)
         treble = _treble_db(block, window, rate_hz, min(rate_hz / 2, treble_to_hz or math.inf))
     if instead_of is None:
-        change = _loudness_change_lu(clip_tail, new, rate_hz)
+        change = _loudness_change_lu(clip_tail, new, rate_hz, own.loudness)
     else:
         half = len(new) // 2
         change = _loudness_change_lu(clip_tail, new[:half], rate_hz)
@@ -450,30 +468,47 @@ def _own_steps(clip_tail: Samples) -> _Floats:
     return steps
 
 
-def _loudness_change_lu(clip_tail: Samples, new: Samples, rate_hz: int) -> float | None:
-    """Ungated loudness after less before; None where it is too short, or silent on a side."""
+def _loudness_change_lu(
+    clip_tail: Samples, new: Samples, rate_hz: int, tail: _Loudness | None = None
+) -> float | None:
+    """Ungated loudness after less before; None where it is too short, or silent on a side.
+
+    tail: that of as much of the clip, where it was measured already.
+    """
     length = min(len(clip_tail), len(new), round(LOUDNESS_SECONDS * rate_hz))
     if length < round(SHORTEST_LOUDNESS_SECONDS * rate_hz):
         return None
-    # Filtered in one piece, so that the joint is no start for the filter.
-    weighted = _k_weighted(np.concatenate([clip_tail[-length:], new[:length]]), rate_hz)
-    before, after = (float(np.sum(np.mean(w**2, axis=0))) for w in np.split(weighted, 2))
-    silence = 10 ** (_SILENCE_DB / 10)
-    if before < silence or after < silence:
+    if tail is None or tail.length_samples != length:
+        tail = _Loudness.of(clip_tail[-length:], rate_hz)
+    # The filters go on, so that the joint is no start for them.
+    after = _power(_k_weighted(new[:length], rate_hz, tail.states)[0])
+    if tail.power < _SILENT or after < _SILENT:
         return None
-    return 10 * math.log10(after / before)
+    return 10 * math.log10(after / tail.power)
 
 
-def _k_weighted(samples: Samples, rate_hz: int) -> _Floats:
-    """BS.1770-5's two filters, for any rate."""
+def _power(weighted: _Floats) -> float:
+    """The mean square of [T, C] with T above 0, all channels added up."""
+    return float(np.vdot(weighted, weighted)) / len(weighted)
+
+
+def _k_weighted(
+    samples: Samples, rate_hz: int, states: tuple[_Floats, ...] | None = None
+) -> tuple[_Floats, tuple[_Floats, ...]]:
+    """[T, C] after BS.1770-5's two filters, for any rate, and what these then hold.
+
+    states: what they held before.
+    """
     weighted: _Floats = samples.astype(np.float64)
-    for gain_db, q, at_hz, kind in (
-        (4.0, 1 / math.sqrt(2), 1500.0, "high_shelf"),
-        (0.0, 0.5, 38.0, "high_pass"),
+    held = []
+    for number, (gain_db, q, at_hz, kind) in enumerate(
+        ((4.0, 1 / math.sqrt(2), 1500.0, "high_shelf"), (0.0, 0.5, 38.0, "high_pass"))
     ):
         stage = pyloudnorm.IIRfilter(gain_db, q, at_hz, rate_hz, kind)
-        weighted = scipy.signal.lfilter(stage.b, stage.a, weighted, axis=0)
-    return weighted
+        state = states[number] if states else np.zeros((2, samples.shape[1]))
+        weighted, state = scipy.signal.lfilter(stage.b, stage.a, weighted, axis=0, zi=state)
+        held.append(state)
+    return weighted, tuple(held)
 
 
 def _treble_db(block: Samples, window: Samples, rate_hz: int, top_hz: float) -> float:
