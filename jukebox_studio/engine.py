@@ -730,8 +730,8 @@ def _of_all(
 class _Previews:
     """Decodes what there is of each variant, for those who listen meanwhile.
 
-    At first after two seconds of music, and then when there is twice as much as was heard before,
-    or when that could have been listened to: more often nobody could tell.
+    At first after two seconds of music, and then when there is twice as much as was heard before
+    and half of that could have been listened to, or all of it: more often nobody could tell.
     """
 
     def __init__(self, render: _Render, level: int, grows: bool) -> None:
@@ -755,8 +755,9 @@ class _Previews:
         if told := self._told.get(rows.start):
             codes_then, then = told
             new, heard = there - codes_then, codes_then - self._first + self._step_codes
-            is_through = now - then >= heard * self._seconds_per_code
-            if new < self._step_codes or not (new >= heard or is_through):
+            listened = (now - then) / self._seconds_per_code
+            is_worth_it = listened >= heard or (listened >= heard / 2 and new >= heard)
+            if new < self._step_codes or not is_worth_it:
                 return
             if there + self._step_codes > self._render.canvas.plan.needed_codes:
                 return  # all of it comes soon

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -735,6 +735,8 @@ def test_previews_grow_and_never_change_what_was_given(
 ) -> None:
     monkeypatch.setattr(engine, "PREVIEW_SECONDS", 0.03)
     monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
+    # Whoever listens has heard each through when there is more.
+    monkeypatch.setattr(engine.time, "monotonic", count().__next__)
     clip = make_clip(channels=2)
     operation = Continue(0.15, "seconds")
     request = Request(clip, operation, variants=2, preview_only=True)
@@ -757,20 +759,31 @@ def test_previews_come_as_often_as_they_can_be_listened_to(
     studio: Studio, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "PREVIEW_SECONDS", 0.02)
+    monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
     request = Request(make_clip(), Continue(0.3, "seconds"), variants=1, preview_only=True)
-    # Nobody hears anything while time stands still: each is twice as long as the one before.
     now = 0.0
     monkeypatch.setattr(engine.time, "monotonic", lambda: now)
-    rare = []
-    for event in studio.events(request, tmp_path / "rare"):
-        if isinstance(event, Preview):
-            rare.append(event.length_samples)
-    assert all(after >= 1.5 * before for before, after in pairwise(rare[:-1]))
-    often = 0
-    for event in studio.events(request, tmp_path / "often"):
-        often += isinstance(event, Preview)
-        now += 10.0
-    assert often > len(rare) >= 3
+
+    def lengths(music_per_second: float) -> list[int]:
+        nonlocal now
+        found, done = [], 0
+        vqvae = studio.bundle.manifest.vqvae
+        code_seconds = vqvae.hop_samples(vqvae.levels - 1) / vqvae.sample_rate_hz
+        for event in studio.events(request, tmp_path / f"{music_per_second}"):
+            if isinstance(event, Preview):
+                found.append(event.length_samples)
+            elif isinstance(event, Progress):
+                now += (event.done - done) * code_seconds / music_per_second
+                done = event.done
+        return found
+
+    # Nobody can have heard half of the first one when the last comes.
+    assert len(lengths(1000.0)) == 2
+    # Nor all of any: each is twice as long as the one before.
+    doubled = lengths(1.5)
+    assert len(doubled) >= 3
+    assert all(after >= 1.5 * before for before, after in pairwise(doubled[:-1]))
+    assert len(lengths(0.01)) > len(doubled)
 
 
 def test_a_span_is_previewed_when_it_is_whole(
