@@ -257,7 +257,7 @@ def _preparing_values(prior: PriorConfig, rows: int, different: int) -> int:
         wide = prior.n_ctx // conditioner.strides[-1] * conditioner.width
         convolved = _CONVOLVED_ROWS * (wide * _LIVE_ACTIVATIONS + 3 * each)
         different = -(-different // _CONVOLVED_ROWS) * _CONVOLVED_ROWS
-        return max(different * each + convolved, (different + rows) * each, 2 * rows * each)
+        return max(different * each + convolved, (different + rows) * each)
     if prior.labels and prior.labels.t_bins:
         return 3 * rows * each
     return rows * each if everywhere else 0

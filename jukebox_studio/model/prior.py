@@ -451,7 +451,12 @@ class Prior(nn.Module):
         if self.config.labels is not None and self.config.labels.style_everywhere:
             assert y_cond is not None
             everywhere = y_cond.expand(-1, self.config.n_ctx, -1)
-            x_cond = everywhere if x_cond is None else x_cond + everywhere
+            if x_cond is None:
+                x_cond = everywhere
+            elif torch.is_grad_enabled():
+                x_cond = x_cond + everywhere
+            else:  # in place: it is as large as all that a window is told
+                x_cond += everywhere
         if self.config.lyrics is not None and self.config.lyrics.plan_width is not None:
             tokens = self.lyric_tokens(y, lyric_tokens)
             assert tokens is not None
