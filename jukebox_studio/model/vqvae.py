@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Protocol
 
 import torch
@@ -112,6 +113,18 @@ class ResidualStack(nn.Module):
         return out
 
 
+Layer = Conv | ConvUp | ResidualBlock
+
+
+def layers_of(module: nn.Module) -> Iterator[Layer]:
+    """What a part of an encoder or decoder does, in its order."""
+    for part in module.children():
+        if isinstance(part, Layer):
+            yield part
+        else:
+            yield from layers_of(part)
+
+
 def _down(width_in: int, width_out: int, stride: int) -> Conv:
     return Conv(width_in, width_out, 2 * stride, stride, stride // 2)
 
@@ -195,38 +208,54 @@ class Decoder(nn.Module):
         self.out = Conv(config.emb_width, 1, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        faster = lies_better(x)
-        if faster:
-            x = side_by_side(x)
         *blocks, last = reversed(self.level_blocks)
-        for block in blocks:
-            x = block(x)
-        if not faster:
+        if not lies_better(x):
+            for block in blocks:
+                x = block(x)
             out: Tensor = self.out(last(x))
             return out
-        assert isinstance(last, _DecoderBlock)
-        x = last.model[:-1](x)
-        stack, up = last.model[-1].children()
+        layers = [layer for block in (*blocks, last) for layer in layers_of(block)]
+        if (sound := self._native(x)) is not None:
+            return sound.decoded(self, layers, x)
+        x = side_by_side(x)
+        *layers, up = layers
+        for layer in layers:
+            x = layer(x)
         assert isinstance(up, ConvUp)
-        return self._heard(stack(x), up).squeeze(2)
+        kernel, bias = self.last_kernel(up)
+        kernel, bias = kernel.to(x.dtype).unsqueeze(2), bias.to(x.dtype)
+        padding = up.stride[0] // 2 + 1
+        heard = F.conv_transpose2d(x, kernel, bias, (1, up.stride[0]), (0, padding))
+        return self.with_ends(heard.squeeze(2), x, up)
 
-    def _heard(self, x: Tensor, up: ConvUp) -> Tensor:
-        """`out(up(x))` in one step: Tensor[B, width, 1, T / stride] -> Tensor[B, 1, 1, T].
+    def _native(self, x: Tensor) -> ModuleType | None:
+        """What decodes by compiled functions, where these can: they know one thread."""
+        # Not above: it compiles, and knows of this module.
+        from jukebox_studio.sampling.weights import is_native
 
-        Nothing lies between the two, so they are one transposed convolution into one channel, which
-        spares the largest tensor of all. Only the first and the last sample know that it has ends.
+        if torch.get_num_threads() > 1 or not is_native(x.device, x.dtype, "float32"):
+            return None
+        from jukebox_studio.sampling import native_sound
+
+        return native_sound if native_sound.can_decode(self) else None
+
+    def last_kernel(self, up: ConvUp) -> tuple[Tensor, Tensor]:
+        """`out` after `up` as one transposed convolution: Tensor[width, 1, K + 2] and its bias.
+
+        Nothing lies between the two, and it spares the largest tensor of all. It has to be padded
+        by one more than `up`. Only the first and the last sample know that sound has ends.
         """
         assert up.bias is not None
         assert self.out.bias is not None
         # [C in, C, K] * [1, C, 3] -> [C in, 1, K + 2]
         kernel = F.conv1d(up.weight, self.out.weight, padding=2)
-        bias = self.out.bias + (self.out.weight[0].sum(1) * up.bias).sum()
-        padding = up.stride[0] // 2 + 1
-        kernel, bias = kernel.to(x.dtype).unsqueeze(2), bias.to(x.dtype)
-        heard = F.conv_transpose2d(x, kernel, bias, (1, up.stride[0]), (0, padding))
+        return kernel, self.out.bias + (self.out.weight[0].sum(1) * up.bias).sum()
+
+    def with_ends(self, heard: Tensor, x: Tensor, up: ConvUp) -> Tensor:
+        """Tensor[B, 1, T] with its first and last sample right, Tensor[B, width, 1, T / stride]."""
         ends = min(2, x.shape[3])
-        heard[..., :1] = self.out(up(x[..., :ends]))[..., :1]
-        heard[..., -1:] = self.out(up(x[..., -ends:]))[..., -1:]
+        heard[..., :1] = self.out(up(x[..., :ends]))[:, :, 0, :1]
+        heard[..., -1:] = self.out(up(x[..., -ends:]))[:, :, 0, -1:]
         return heard
 
 
@@ -487,10 +516,13 @@ class VQVAE(nn.Module):
         """`decode` of one level in pieces: Tensor[B, T / hop] -> Tensor[B, T, 1].
 
         kept: pieces of earlier calls, which those of the same codes are taken from; the first
-        `MOST_KEPT_PIECES` of a level are added. is_coarse: as for `decode`.
+        `MOST_KEPT_PIECES` of a level are added. is_coarse: as for `decode`, and in pieces twice as
+        long, whose numbers take as much memory. Pieces are of one length, up to half as long again
+        as asked for: each has to be decoded with what lies beside it.
         """
         hop = self.config.hop_samples(level)
-        size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
+        longest = chunk_seconds * (2 if is_coarse else 1) * self.config.sample_rate_hz / hop
+        size = max(1, -(-codes.shape[1] // max(1, round(codes.shape[1] / max(1.0, longest)))))
         pieces = self.decode_pieces(codes, level, size, kept, is_coarse=is_coarse)
         return torch.cat(list(pieces), dim=1)
 

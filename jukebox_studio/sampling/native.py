@@ -71,6 +71,8 @@ PHASES = 5
 COUNTER_BYTES = 64
 _PLAIN, _ACTIVATED, _RESIDUAL = 0, 1, 2
 ROWS_OF_UNIT = 128
+TAKEN = 32
+"""Rows of sound at a time, so that what is made of them stays in the nearest caches."""
 _PATIENCE = 4096
 """How often a thread looks whether the others are done before it gives way."""
 
@@ -120,12 +122,12 @@ def _compiled(signature):
 
 _inner = njit(**_OPTIONS)
 
-_t44, _t42, _t41 = (vectors.tile(4, p) for p in (4, 2, 1))
-_t24, _t22, _t21 = (vectors.tile(2, p) for p in (4, 2, 1))
-_t14, _t12, _t11 = (vectors.tile(1, p) for p in (4, 2, 1))
-_w44, _w42, _w41 = (vectors.whole_tile(4, p) for p in (4, 2, 1))
-_w24, _w22, _w21 = (vectors.whole_tile(2, p) for p in (4, 2, 1))
-_w14, _w12, _w11 = (vectors.whole_tile(1, p) for p in (4, 2, 1))
+_t44, _t43, _t42, _t41 = (vectors.tile(4, p) for p in (4, 3, 2, 1))
+_t24, _t23, _t22, _t21 = (vectors.tile(2, p) for p in (4, 3, 2, 1))
+_t14, _t13, _t12, _t11 = (vectors.tile(1, p) for p in (4, 3, 2, 1))
+_w44, _w43, _w42, _w41 = (vectors.whole_tile(4, p) for p in (4, 3, 2, 1))
+_w24, _w23, _w22, _w21 = (vectors.whole_tile(2, p) for p in (4, 3, 2, 1))
+_w14, _w13, _w12, _w11 = (vectors.whole_tile(1, p) for p in (4, 3, 2, 1))
 
 
 @_inner
@@ -172,22 +174,32 @@ def _make_whole(x, size, out, step_at):
         store_bytes(out + i * LANES, multiply(load(x + i * _VECTOR), per_step))
 
 
+def widest_group(panels):
+    """How many panels a group has: WIDEST, or three where that leaves none over."""
+    return 3 if WIDEST == 4 and panels % 4 != 0 and panels % 3 == 0 else WIDEST
+
+
+_widest_group = _inner(widest_group)
+
+
 @_inner
 def _groups(panels):
-    rest = panels % WIDEST
-    return panels // WIDEST + rest // 2 + rest % 2
+    widest = _widest_group(panels)
+    rest = panels % widest
+    return panels // widest + rest // 2 + rest % 2
 
 
 @_inner
 def _group(number, panels):
-    """The first panel of a group and how many it has: WIDEST, then what is left in powers of 2."""
-    begin = number * WIDEST
-    if begin + WIDEST <= panels:
-        return begin, WIDEST
-    begin = panels // WIDEST * WIDEST
+    """The first panel of a group and how many it has: the widest, then the rest in powers of 2."""
+    widest = _widest_group(panels)
+    begin = number * widest
+    if begin + widest <= panels:
+        return begin, widest
+    begin = panels // widest * widest
     if panels - begin < 2:
         return begin, 1
-    if number == panels // WIDEST:
+    if number == panels // widest:
         return begin, 2
     return begin + 2, 1
 
@@ -201,6 +213,8 @@ def _rows_times_group(x, x_stride, inputs, w, bias, y, y_stride, rows, width):
         if left >= 4 and WIDEST == 4:
             if width == 4:
                 _t44(at, x_stride, inputs, w, bias, to, y_stride)
+            elif width == 3:
+                _t43(at, x_stride, inputs, w, bias, to, y_stride)
             elif width == 2:
                 _t42(at, x_stride, inputs, w, bias, to, y_stride)
             else:
@@ -209,6 +223,8 @@ def _rows_times_group(x, x_stride, inputs, w, bias, y, y_stride, rows, width):
         elif left >= 2:
             if width == 4:
                 _t24(at, x_stride, inputs, w, bias, to, y_stride)
+            elif width == 3:
+                _t23(at, x_stride, inputs, w, bias, to, y_stride)
             elif width == 2:
                 _t22(at, x_stride, inputs, w, bias, to, y_stride)
             else:
@@ -217,6 +233,8 @@ def _rows_times_group(x, x_stride, inputs, w, bias, y, y_stride, rows, width):
         else:
             if width == 4:
                 _t14(at, x_stride, inputs, w, bias, to, y_stride)
+            elif width == 3:
+                _t13(at, x_stride, inputs, w, bias, to, y_stride)
             elif width == 2:
                 _t12(at, x_stride, inputs, w, bias, to, y_stride)
             else:
@@ -235,6 +253,8 @@ def _whole_rows_times_group(
         if left >= 4 and WIDEST == 4:
             if width == 4:
                 _w44(at, x_stride, quads, w, minus, steps, bias, step, to, y_stride)
+            elif width == 3:
+                _w43(at, x_stride, quads, w, minus, steps, bias, step, to, y_stride)
             elif width == 2:
                 _w42(at, x_stride, quads, w, minus, steps, bias, step, to, y_stride)
             else:
@@ -243,6 +263,8 @@ def _whole_rows_times_group(
         elif left >= 2:
             if width == 4:
                 _w24(at, x_stride, quads, w, minus, steps, bias, step, to, y_stride)
+            elif width == 3:
+                _w23(at, x_stride, quads, w, minus, steps, bias, step, to, y_stride)
             elif width == 2:
                 _w22(at, x_stride, quads, w, minus, steps, bias, step, to, y_stride)
             else:
@@ -251,6 +273,8 @@ def _whole_rows_times_group(
         else:
             if width == 4:
                 _w14(at, x_stride, quads, w, minus, steps, bias, step, to, y_stride)
+            elif width == 3:
+                _w13(at, x_stride, quads, w, minus, steps, bias, step, to, y_stride)
             elif width == 2:
                 _w12(at, x_stride, quads, w, minus, steps, bias, step, to, y_stride)
             else:
@@ -438,35 +462,40 @@ def _mix(size, values, seen, scores, scale, out):
 
 
 @_inner
-def _attend(q, size, keys, capacity, values, seen, out, scores):
-    """One head of one position. Returns what the scores left behind are to be multiplied with."""
-    top = fill(_scores(q, size, keys, capacity, seen, scores))
+def _shares(seen, scores):
+    """exp of scores less the largest, which lies before them. Returns 1 / their sum."""
+    top = fill(get(scores - _VECTOR))
     sums = fill(np.float32(0.0))
     for i in range(-(-seen // LANES)):
         e = exp(subtract(load(scores + i * _VECTOR), top))
         e = first(e, seen - i * LANES, np.float32(0.0))
         store(scores + i * _VECTOR, e)
         sums = add(sums, e)
-    scale = np.float32(1.0) / total(sums)
-    _mix(size, values, seen, scores, scale, out)
-    return scale
+    return np.float32(1.0) / total(sums)
 
 
 @_inner
-def _attention(layer, sizes, b, h, start, n, scores):
-    """One head of one row of the batch, its positions in order."""
-    batch, heads, length = sizes[BATCH], sizes[HEADS], sizes[BLOCK_LENGTH]
+def _attention(layer, sizes, b, head, heads, start, n, scores):
+    """Some heads of one row of the batch, its positions in order.
+
+    What each step makes is made for all these heads before the next one: a head is a chain of
+    operations that wait for each other, and a processor works on several at once.
+    """
+    batch, all_heads, length = sizes[BATCH], sizes[HEADS], sizes[BLOCK_LENGTH]
     state = sizes[STATE]
-    size = state // heads
+    size = state // all_heads
     kind, capacity = layer[KIND], layer[CAPACITY]
     qkv_stride = 4 * _padded(state if kind == LYRICS else 3 * state)
     mixed_stride = 4 * _padded(state)
     head_bytes = capacity * size * 4
+    # Before the scores of each head stands one number of it.
+    scores_bytes = capacity * 4 + _VECTOR
+    scores += _VECTOR
     for i in range(n):
         t = start + i
         row = b * n + i
-        q = sizes[QKV] + row * qkv_stride + h * size * 4
-        out = sizes[MIXED] + row * mixed_stride + h * size * 4
+        q = sizes[QKV] + row * qkv_stride + head * size * 4
+        out = sizes[MIXED] + row * mixed_stride + head * size * 4
         # Of the caches of a kind: which is written, where, which is read, and how much of it.
         slot, written, read, seen = t, 0, 0, t + 1
         if kind == BLOCK:
@@ -487,25 +516,37 @@ def _attention(layer, sizes, b, h, start, n, scores):
         elif kind == LYRICS:
             seen = layer[SEEN]
         if kind != LYRICS and (kind != PRIME or t < layer[SEEN]):
-            to = ((written * batch + b) * heads + h) * head_bytes
+            to = ((written * batch + b) * all_heads + head) * head_bytes
             keys, values = layer[KEYS] + to + slot * 4, layer[VALUES] + to + slot * size * 4
-            for d in range(size):
-                put(keys + d * capacity * 4, get(q + (state + d) * 4))
-                put(values + d * 4, get(q + (2 * state + d) * 4))
+            for h in range(heads):
+                new = q + (h * size + state) * 4
+                for d in range(size):
+                    put(keys + h * head_bytes + d * capacity * 4, get(new + d * 4))
+                    put(values + h * head_bytes + d * 4, get(new + (state + d) * 4))
         if seen == 0:
-            for d in range(size):
+            for d in range(heads * size):
                 put(out + d * 4, np.float32(0.0))
             continue
-        of = ((read * batch + b) * heads + h) * head_bytes
+        of = ((read * batch + b) * all_heads + head) * head_bytes
         keys, values = layer[KEYS] + of, layer[VALUES] + of
-        scale = _attend(q, size, keys, capacity, values, seen, out, scores)
+        for h in range(heads):
+            to = scores + h * scores_bytes
+            top = _scores(q + h * size * 4, size, keys + h * head_bytes, capacity, seen, to)
+            put(to - _VECTOR, top)
+        for h in range(heads):
+            to = scores + h * scores_bytes
+            put(to - _VECTOR, _shares(seen, to))
+        for h in range(heads):
+            of = scores + h * scores_bytes
+            _mix(size, values + h * head_bytes, seen, of, get(of - _VECTOR), out + h * size * 4)
         if layer[RECORD] != 0:
-            to = (
-                layer[RECORD]
-                + ((b * heads + h) * layer[RECORD_POSITIONS] + t) * layer[RECORD_TOKENS] * 4
-            )
-            for token in range(min(seen, layer[RECORD_TOKENS])):
-                put(to + token * 4, get(scores + token * 4) * scale)
+            tokens, positions = layer[RECORD_TOKENS], layer[RECORD_POSITIONS]
+            for h in range(heads):
+                of = scores + h * scores_bytes
+                place = (b * all_heads + head + h) * positions + t
+                for token in range(min(seen, tokens)):
+                    share = get(of + token * 4) * get(of - _VECTOR)
+                    put(layer[RECORD] + (place * tokens + token) * 4, share)
 
 
 @_inner
@@ -549,8 +590,10 @@ def run(matrices, layers, sizes, scale, own, start, n, logits, plus, plus_stride
             unit = count_up(counter)
             if unit >= batch:
                 break
-            for h in range(sizes[HEADS]):
-                _attention(layer, sizes, unit, h, start, n, own[SCORES])
+            # Of many positions, each head's keys and values stay in the nearest cache.
+            together = sizes[HEADS] if n == 1 else 1
+            for h in range(0, sizes[HEADS], together):
+                _attention(layer, sizes, unit, h, together, start, n, own[SCORES])
             count_up(counter + 8)
         _wait(counter, batch)
         counter += COUNTER_BYTES
@@ -578,6 +621,50 @@ def run(matrices, layers, sizes, scale, own, start, n, logits, plus, plus_stride
         _product(head, whole, source, stride, rows, logits, head[PANELS] * _VECTOR,
                  _PLAIN, 0, 0, one, bytes_, row_steps, counter)
         # fmt: on
+
+
+@_compiled("void(i8, i8, i8[::1], i8, i8, i8)")
+def multiply_rows(x, x_stride, matrix, rows, y, y_stride):
+    """y = x times a matrix of float32. The rows of x may overlap: then it is a convolution."""
+    panels, inputs = matrix[PANELS], matrix[INPUTS]
+    for number in range(_groups(panels)):
+        panel, width = _group(number, panels)
+        weights, across = matrix[WEIGHTS] + panel * _VECTOR * inputs, panel * _VECTOR
+        # fmt: off
+        _rows_times_group(x, x_stride, inputs, weights, matrix[BIAS] + across,
+                          y + across, y_stride, rows, width)
+        # fmt: on
+
+
+@_compiled("void(i8, i8, i8, i8[:, ::1], i8, f4, i8)")
+def add_residual(x, y, length, matrices, dilation, scale, work):
+    """y = x + scale relu(taps of relu(x) times the first matrix) times the second.
+
+    x, y: float32 [length, C], C whole vectors; the taps of a row are those `dilation` before it,
+    its own and those after it. work: room for TAKEN rows of 3 C and of the first matrix' outputs.
+    """
+    zero, scales = fill(np.float32(0.0)), fill(scale)
+    across = matrices[1, PANELS]
+    row_bytes, hidden = across * _VECTOR, matrices[0, PANELS]
+    taps, inner = work, work + TAKEN * 3 * row_bytes
+    for begin in range(0, length, TAKEN):
+        rows = min(TAKEN, length - begin)
+        to = taps
+        for row in range(begin, begin + rows):
+            for at in range(row - dilation, row + dilation + 1, dilation):
+                there = 0 <= at < length
+                for i in range(across):
+                    v = load(x + at * row_bytes + i * _VECTOR) if there else zero
+                    store(to, larger(v, zero))
+                    to += _VECTOR
+        multiply_rows(taps, 3 * row_bytes, matrices[0], rows, inner, hidden * _VECTOR)
+        for i in range(rows * hidden):
+            store(inner + i * _VECTOR, larger(load(inner + i * _VECTOR), zero))
+        out = y + begin * row_bytes
+        multiply_rows(inner, hidden * _VECTOR, matrices[1], rows, out, row_bytes)
+        for i in range(rows * across):
+            v = load(x + begin * row_bytes + i * _VECTOR)
+            store(out + i * _VECTOR, multiply_add(load(out + i * _VECTOR), scales, v))
 
 
 @_compiled("void(i8[::1], i8, i8, i8, i8, i8, i8)")

@@ -313,7 +313,7 @@ class _Buffers:
         cls, rows: int, batch: int, sizes: Sequence[int], is_whole: bool, most: int, layers: int
     ) -> _Buffers:
         """sizes: width, state, heads, block length, hidden; most: keys that a head sees."""
-        width, state, _, _, hidden = sizes
+        width, state, heads, _, hidden = sizes
 
         def rows_of(size: int) -> Tensor:
             lanes = native.LANES
@@ -331,7 +331,8 @@ class _Buffers:
             normed, bytes_ = rows_of(width), torch.zeros(1, dtype=torch.uint8)
             if is_whole:
                 bytes_ = torch.zeros(rows_of(widest).numel(), dtype=torch.uint8)
-            mine = [normed, bytes_, torch.zeros(rows), torch.zeros(most)]
+            scores = torch.zeros(heads * (most + native.LANES))
+            mine = [normed, bytes_, torch.zeros(rows), scores]
             own.append(np.array([t.data_ptr() for t in mine], dtype=np.int64))
             tensors += mine
         addresses = [t.data_ptr() for t in shared] + [counters.ctypes.data]

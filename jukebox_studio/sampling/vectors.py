@@ -199,7 +199,11 @@ def total(b: Builder, v: Value) -> Value:
 
 @_operation(_float, _floats)
 def largest(b: Builder, v: Value) -> Value:
-    return _called(b, "llvm.vector.reduce.fmax.v16f32", _FLOAT, v)
+    for half in (8, 4, 2, 1):
+        lanes = ir.Constant(_INTS, [(i + half) % LANES for i in range(LANES)])
+        other = b.shuffle_vector(v, v, lanes)
+        v = b.select(b.fcmp_ordered(">", v, other), v, other)
+    return b.extract_element(v, ir.Constant(_INT, 0))
 
 
 @_operation(_floats, _floats)

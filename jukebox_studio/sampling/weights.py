@@ -106,6 +106,18 @@ def head_weights(model: Autoregressive, precision: Precision) -> Packed:
     )
 
 
+@torch.no_grad()
+def convolution_weights(
+    module: nn.Module, matrices: Callable[[], list[tuple[Tensor, Tensor]]]
+) -> Packed:
+    """What a module's convolutions are as matrices Tensor[K, N], Tensor[N]: as `stack_weights`."""
+    return _kept(
+        module,
+        "float32",
+        lambda: _together([_packed(w, b, "float32") for w, b in matrices()], "float32"),
+    )
+
+
 _State = list[tuple[int, torch.dtype, torch.device, int]]
 
 _packed_of: WeakKeyDictionary[nn.Module, dict[Precision, tuple[_State, Any]]] = WeakKeyDictionary()
@@ -204,7 +216,7 @@ def panel_sizes(vectors: int) -> list[int]:
     """How many vectors each panel of a matrix has: the most that may be, then what is left."""
     compiled = native()
     assert compiled is not None
-    widest: int = compiled.WIDEST
+    widest: int = compiled.widest_group(vectors)
     rest = vectors % widest
     return [widest] * (vectors // widest) + [2] * (rest // 2) + [1] * (rest % 2)
 

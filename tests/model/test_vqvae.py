@@ -1,11 +1,14 @@
 """The VQ-VAE: chunks against one pass, receptive fields, the codebook's life."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
 
 from jukebox_studio.model.config import PUBLISHED_VQVAE, STARTER_VQVAE, TINY_VQVAE, VQVAEConfig
-from jukebox_studio.model.vqvae import VQVAE, Codebook, Pieces, has_quick_bfloat16
+from jukebox_studio.model.vqvae import VQVAE, Codebook, Decoder, Pieces, has_quick_bfloat16
+from jukebox_studio.sampling import native_sound
 
 UNEVEN = VQVAEConfig(
     name="uneven",
@@ -81,11 +84,30 @@ def test_the_last_two_layers_are_one_without_gradients(config: VQVAEConfig, leng
             torch.nn.init.normal_(parameter, std=0.1)
         vectors = torch.randn(2, config.emb_width, length)
         with torch.enable_grad():
-            layer_by_layer = decoder(vectors).detach()
-        with torch.no_grad():
-            at_once = decoder(vectors)
-        assert at_once.shape == (2, 1, length * config.hop_samples(level))
-        assert (at_once - layer_by_layer).abs().max() <= 2e-6 * layer_by_layer.abs().max()
+            layer_by_layer = copy.deepcopy(decoder).double()(vectors.double()).detach()
+        for threads in (1, 2):  # compiled here, where channels are whole vectors, and torch's
+            torch.set_num_threads(threads)
+            try:
+                with torch.no_grad():
+                    at_once = decoder(vectors)
+            finally:
+                torch.set_num_threads(1)
+            assert at_once.shape == (2, 1, length * config.hop_samples(level))
+            assert (at_once - layer_by_layer).abs().max() <= 2e-6 * layer_by_layer.abs().max()
+
+
+@torch.no_grad()
+def test_compiled_pieces_are_as_the_whole_to_the_bit() -> None:
+    model = random_model(STARTER_VQVAE)
+    for level, decoder in enumerate(model.decoders):
+        assert isinstance(decoder, Decoder)
+        assert native_sound.can_decode(decoder)
+        codes = torch.randint(STARTER_VQVAE.codebook_size, (1, 300))
+        whole = model.decode([codes], level)
+        pieces = torch.cat(list(model.decode_pieces(codes, level, 97)), dim=1)
+        assert torch.equal(pieces, whole)
+        both = model.decode([torch.cat([codes.flip(1), codes])], level)
+        assert torch.equal(both[1:], whole)
 
 
 @pytest.mark.parametrize("config", [TINY_VQVAE, UNEVEN, STARTER_VQVAE], ids=lambda c: c.name)
