@@ -229,7 +229,9 @@ class Decoder(nn.Module):
         return self.with_ends(heard.squeeze(2), x, up)
 
     def _native(self, x: Tensor) -> ModuleType | None:
-        """What decodes by compiled functions, where these can: they know one thread."""
+        """What decodes by compiled functions, where these can: one thread, nothing to learn."""
+        if torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
+            return None
         # Not above: it compiles, and knows of this module.
         from jukebox_studio.sampling.weights import is_native
 

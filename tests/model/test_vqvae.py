@@ -110,6 +110,22 @@ def test_compiled_pieces_are_as_the_whole_to_the_bit() -> None:
         assert torch.equal(both[1:], whole)
 
 
+def test_a_decoder_learns_beside_its_compiled_functions() -> None:
+    decoder = random_model(STARTER_VQVAE).decoders[0].requires_grad_(True)
+    vectors = torch.randn(1, STARTER_VQVAE.emb_width, 30)
+    for bfloat16 in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            learned = decoder(vectors)
+            with torch.no_grad():
+                plain = decoder(vectors)
+        assert not plain.requires_grad
+        assert (learned - plain).abs().max() <= (3e-2 if bfloat16 else 1e-5) * plain.abs().max()
+        learned.float().square().mean().backward()
+        for name, parameter in decoder.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+
+
 @pytest.mark.parametrize("config", [TINY_VQVAE, UNEVEN, STARTER_VQVAE], ids=lambda c: c.name)
 def test_how_channels_lie_in_memory_is_not_heard(config: VQVAEConfig) -> None:
     model = random_model(config)
