@@ -255,7 +255,9 @@ def decoder(
     hop = shape.hop_samples(level)
 
     def crops(split: str, evenness: float) -> CodedCrops:
-        places = Crops(sounds[split], crop_codes * hop, seed, evenness)
+        pairs = zip(sounds[split], coded[split], strict=True)
+        heard = [Sound(s.track, s.samples[: t.total_samples], s.rate_hz) for s, t in pairs]
+        places = Crops(heard, crop_codes * hop, seed, evenness)
         return CodedCrops(places, coded[split], level, hop)
 
     task = DecoderTask(
@@ -268,7 +270,8 @@ def decoder(
         precision == "bfloat16",
     )
     settings = LoopSettings(steps=steps, lr=lr, anneal_share=anneal, ema_decay=0.995)
-    _describe(out, {"config": config, "level": level, "batch": batch, "crop_codes": crop_codes})
+    run = {"config": config, "level": level, "batch": batch, "crop_codes": crop_codes}
+    _describe(out, run | {"part": "decoder"})
     _show(train(task, settings, out), json_lines)
 
 
@@ -595,6 +598,9 @@ def _coded(
     }
 
 
+_PARTS: Mapping[object, str] = {None: "the whole level", "decoder": "a decoder alone"}
+
+
 def _describe(out: Path, run: dict[str, object]) -> None:
     """`run.json`: what the folder holds, refusing to go on with another shape."""
     out.mkdir(parents=True, exist_ok=True)
@@ -607,6 +613,12 @@ def _describe(out: Path, run: dict[str, object]) -> None:
                     f"{out} holds a run with {key} {before.get(key)}, not {run.get(key)}; "
                     f"train into another folder."
                 )
+        if before.get("part") != run.get("part"):
+            # What stands still in the one moves in the other, and would be lost.
+            raise JukeboxError(
+                f"{out} holds a run of {_PARTS[before.get('part')]}, not of "
+                f"{_PARTS[run.get('part')]}; train into another folder."
+            )
     path.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
 
 

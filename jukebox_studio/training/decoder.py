@@ -27,7 +27,10 @@ from jukebox_studio.training.vqvae import held_out_measures, trained_parts
 
 
 class CodedCrops:
-    """Crops of tracks with the codes of a level over the same time."""
+    """Crops of tracks with the codes of a level over the same time.
+
+    The sounds that are cropped have codes to their end: `CodedTrack.total_samples`.
+    """
 
     def __init__(self, crops: Crops, tracks: Sequence[CodedTrack], level: int, hop: int) -> None:
         self.crops = crops
@@ -38,15 +41,10 @@ class CodedCrops:
 
     def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
         """Codes Tensor[size, length / hop], and audio Tensor[size, length, 1]."""
-        places = [(s, self._start(s, start)) for s, start in self.crops.places(step, size)]
+        # Each at a code.
+        places = [(s, at // self.hop * self.hop) for s, at in self.crops.places(step, size)]
         codes = [self._codes_at(sound, start) for sound, start in places]
         return torch.from_numpy(np.stack(codes).astype(np.int64)), self.crops.audio(places)
-
-    def _start(self, sound: Sound, start_samples: int) -> int:
-        """At a code, and no later than there are codes for: those end with the last whole one of
-        the top level."""
-        last = len(self._codes[sound.track.path]) * self.hop - self.crops.length_samples
-        return max(0, min(start_samples, last)) // self.hop * self.hop
 
     def _codes_at(self, sound: Sound, start_samples: int) -> NDArray[np.int16]:
         start = start_samples // self.hop

@@ -238,6 +238,35 @@ def test_a_decoder_trains_on_alone_over_the_same_codes(
     assert moved == {"decoder"}
 
 
+def test_a_decoder_has_a_folder_of_its_own(music: Path, runs: Path, tmp_path: Path) -> None:
+    """Else the encoder that priors learned from would be lost."""
+    shutil.copytree(runs / "vqvae_level_0", tmp_path / "vqvae")
+    before = (tmp_path / "vqvae" / CHECKPOINT).read_bytes()
+    options = {"config": "tiny", "level": 0, "steps": 1, "batch": 2, "json_lines": True}
+    with pytest.raises(JukeboxError, match="the whole level, not of a decoder alone"):
+        commands.decoder(music, runs, tmp_path / "vqvae", crop_codes=256, **options)
+    assert (tmp_path / "vqvae" / CHECKPOINT).read_bytes() == before
+    commands.decoder(music, runs, tmp_path / "decoder", crop_codes=256, **options)
+    commands.decoder(music, runs, tmp_path / "decoder", crop_codes=256, **options)
+    with pytest.raises(JukeboxError, match="a decoder alone, not of the whole level"):
+        commands.vqvae(music, tmp_path / "decoder", crop_codes=256, **options)
+
+
+def test_what_has_no_codes_at_the_end_of_a_track_is_not_learned_from(
+    music: Path, runs: Path, tmp_path: Path
+) -> None:
+    """Codes end with the last whole one of the top level."""
+    folder = tmp_path / "music"
+    shutil.copytree(music, folder)
+    for path in folder.glob("*.wav"):
+        samples = audio.read(path).samples[: 2_755 * TINY_VQVAE.hop_samples(0), 0]
+        audio.write(path, samples, RATE_HZ)
+    options = {"config": "tiny", "level": 0, "steps": 1, "batch": 2, "json_lines": True}
+    with pytest.raises(JukeboxError, match="No track is as long as a training crop"):
+        commands.decoder(folder, runs, tmp_path / "out", crop_codes=2_754, **options)
+    commands.decoder(folder, runs, tmp_path / "out", crop_codes=2_752, **options)
+
+
 def test_a_prior_may_begin_with_a_run_or_a_bundle(
     music: Path, runs: Path, bundle: Path, tmp_path: Path
 ) -> None:
