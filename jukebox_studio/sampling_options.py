@@ -33,12 +33,17 @@ def said_of_sampling(
 def changed(
     recommended: Mapping[int, Drawing], temperature: str, top_k: str, top_p: str
 ) -> dict[int, Drawing]:
-    """What is recommended by level, with what the options say in place of what it said."""
+    """What is recommended for each level, with what the options say in place of what it said.
+
+    JukeboxError for levels of which nothing is recommended: the model does not have them.
+    """
     sampling, by_level = said_of_sampling(temperature, top_k, top_p)
-    return {
-        level: by_level.get(level, sampling).over(recommended.get(level, Drawing()))
-        for level in sorted({*recommended, *by_level})
-    }
+    if unknown := sorted(by_level.keys() - recommended.keys()):
+        raise JukeboxError(
+            f"There are settings for level {unknown[0]}, and the model has the levels "
+            f"{', '.join(map(str, sorted(recommended)))}."
+        )
+    return {n: by_level.get(n, sampling).over(drawing) for n, drawing in recommended.items()}
 
 
 def _by_level(text: str, what: str) -> dict[int | None, float]:

@@ -77,7 +77,10 @@ def test_how_a_model_is_best_sampled_is_changed(
     assert "Level 0: temperature 0.65, top-k 50\n" in capsys.readouterr().out
     call("info", folder)
     assert "best at temperature 0.65, top-k 50" in capsys.readouterr().out
-    for wrong, said in (("2:0.5", "level 2, which has no prior"), ("0:20", "between 0.01 and 10")):
+    for wrong, said in (
+        ("2:0.5", "level 2, and the model has the levels 0, 1"),
+        ("0:20", "between 0.01 and 10"),
+    ):
         with pytest.raises(JukeboxError, match=said):
             call("sampling", folder, "--temperature", wrong)
     call("sampling", folder, "--temperature", "0.98", "--top-k", "0")

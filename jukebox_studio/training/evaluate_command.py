@@ -151,10 +151,11 @@ def evaluate_bundle(
         log.print(what, style="dim", highlight=False)
 
     bundle = find_bundle(model)
+    # Before the long work, so that what is wrong in it is told at once.
+    drawings = changed(bundle.manifest.recommended, temperature, top_k, top_p)
     needs_all = {"bits", "samples"} & set(parts)  # which learn from the other tracks
     folder = data_folder(bundle, data, told, None if needs_all else split)
     setting = _Setting(bundle, folder, split, minutes_per_artist, cache, told)
-    drawings = changed(bundle.manifest.recommended, temperature, top_k, top_p)
     # Into a file or a pipe, tables as wide as they are.
     width = None if sys.stdout.isatty() else 160
     console = Console(soft_wrap=True, quiet=json_lines, width=width)

@@ -337,6 +337,10 @@ def test_no_more_music_is_built_than_is_measured(
         with pytest.raises(JukeboxError, match="lists no track"):
             evaluate_bundle(str(bundle), part=parts, split="validation")  # type: ignore[arg-type]
         assert [what for what in told if "sung" in what] == ([asked] if asked else [])
+    told = []
+    with pytest.raises(JukeboxError, match="settings for level 7"):
+        evaluate_bundle(str(bundle), temperature="7:0.9")
+    assert not told, "It is known before anything is built."
 
 
 def test_the_command_prints_json_of_the_parts_asked_for(
