@@ -24,7 +24,7 @@ from jukebox_studio.bundle import Bundle, bundle_sha256
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import VariantFinished, event_from_json
 from jukebox_studio.files import write_atomically
-from jukebox_studio.request import Request, request_from_json
+from jukebox_studio.request import Request, Upsample, request_from_json
 
 _JOB, _NAMES, _FINISHED = "job.json", "names.json", "finished.json"
 
@@ -140,8 +140,11 @@ def goes_on(folder: Path, request: Request, bundle: Bundle) -> Request:
     first = _begun(folder)
     if first is None:
         return request
-    same = replace(settled(request, bundle, folder), date=first.date) == first
-    return first if same else request
+    if isinstance(request.operation, Upsample):  # drawn as its preview was, whatever it says
+        drawn = replace(request, sampling=first.sampling, sampling_by_level=first.sampling_by_level)
+    else:
+        drawn = settled(request, bundle, folder)
+    return first if replace(drawn, date=first.date) == first else request
 
 
 def _begun(folder: Path) -> Request | None:

@@ -881,6 +881,25 @@ def test_the_same_command_goes_on_with_what_it_began(
     assert goes_on(tmp_path / "job", other, studio.bundle) is other
 
 
+def test_the_same_upsampling_goes_on_with_what_it_began(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    exact = Sampling(schedule="exact")
+    asked = Request(make_clip(), Restyle(0.2), variants=1, sampling=exact, preview_only=True)
+    (preview,) = studio.render(asked).finished
+    first = Request(
+        asked.clip,
+        Upsample(),
+        preview.codes_path,
+        variants=1,
+        date=datetime(2026, 11, 22, tzinfo=UTC),
+    )
+    (made,) = studio.render(first, tmp_path / "job").finished
+    again = replace(first, date=datetime(2026, 11, 23, tzinfo=UTC))
+    begun = goes_on(tmp_path / "job", again, studio.bundle)
+    assert studio.render(begun, tmp_path / "job").finished == [made]
+
+
 def test_a_left_render_leaves_nothing_behind(studio: Studio, make_clip: MakeClip) -> None:
     events = studio.events(Request(make_clip(), Restyle(), variants=1))
     while not isinstance(next(events), Progress):
