@@ -235,7 +235,9 @@ class Decoder(nn.Module):
         # Not above: it compiles, and knows of this module.
         from jukebox_studio.sampling.weights import is_native
 
-        if torch.get_num_threads() > 1 or not is_native(x.device, x.dtype, "float32"):
+        # Of the weights too: they are read where they lie, as what they are taken for.
+        each = {(t.device, t.dtype) for t in (x, *self.parameters())}
+        if torch.get_num_threads() > 1 or not all(is_native(*of, "float32") for of in each):
             return None
         from jukebox_studio.sampling import native_sound
 

@@ -5,6 +5,9 @@ with one matrix: of three positions for a kernel of three, of two for a transpos
 block is made for a few rows after the other, so that what it makes on the way stays in the caches.
 
 A position's numbers are added up in one order, whatever the length: pieces are as the whole.
+
+Who calls a compiled function holds what is `Packed`, not the table of its addresses alone: another
+thread may pack it anew, or let go of it, meanwhile.
 """
 
 from __future__ import annotations
@@ -87,10 +90,10 @@ def _row_decoded(decoder: Decoder, layers: Sequence[Layer], x: Tensor) -> Tensor
 
 def _over_three(conv: Conv, x: _Rows) -> _Rows:
     """A kernel of three."""
-    table = convolution_weights(conv, lambda: [_matrix(conv)]).table
+    packed = convolution_weights(conv, lambda: [_matrix(conv)])
     length = len(x.there)
     y = _Rows.of(length, conv.out_channels)
-    native.multiply_rows(x.at(-1), x.row_bytes, table[0], length, y.at(0), y.row_bytes)
+    native.multiply_rows(x.at(-1), x.row_bytes, packed.table[0], length, y.at(0), y.row_bytes)
     return y
 
 
@@ -98,12 +101,12 @@ def _with_residual(block: ResidualBlock, x: _Rows, y: _Rows | None) -> _Rows:
     _, dilated, _, narrow = block.model
     assert isinstance(dilated, Conv)
     assert isinstance(narrow, Conv)
-    table = convolution_weights(block, lambda: [_matrix(c) for c in (dilated, narrow)]).table
+    packed = convolution_weights(block, lambda: [_matrix(c) for c in (dilated, narrow)])
     length, channels = x.there.shape
     y = y or _Rows.of(length, channels, x.spare)
     work = torch.empty(native.TAKEN * (3 * channels + dilated.out_channels))
     native.add_residual(
-        x.at(0), y.at(0), length, table, dilated.dilation[0], block.scale, work.data_ptr()
+        x.at(0), y.at(0), length, packed.table, dilated.dilation[0], block.scale, work.data_ptr()
     )
     return y
 
@@ -116,11 +119,11 @@ def _widened(conv: ConvUp, x: _Rows) -> _Rows:
         assert conv.bias is not None
         return [(_by_position(conv.weight, stride), conv.bias.repeat(stride))]
 
-    table = convolution_weights(conv, matrices).table
+    packed = convolution_weights(conv, matrices)
     length = len(x.there)
     y = _Rows.of(stride * length, conv.out_channels, max(_SPARE, stride))
     first, step = y.at(-int(conv.padding[0])), stride * y.row_bytes
-    native.multiply_rows(x.at(-1), x.row_bytes, table[0], length + 1, first, step)
+    native.multiply_rows(x.at(-1), x.row_bytes, packed.table[0], length + 1, first, step)
     return y.with_ends()
 
 
@@ -135,11 +138,13 @@ def _heard(decoder: Decoder, up: ConvUp, x: _Rows) -> Tensor:
         kernel = F.pad(kernel, (0, stride - 2))
         return [(_by_position(kernel, stride), bias.repeat(stride))]
 
-    table = convolution_weights(decoder, matrices).table
+    packed = convolution_weights(decoder, matrices)
     length = len(x.there)
     # A vector is written for each position, and but for `stride` samples overwritten by the next.
     y = torch.empty((length + 2) * stride + native.LANES)
-    native.multiply_rows(x.at(-2), x.row_bytes, table[0], length + 2, y.data_ptr(), 4 * stride)
+    native.multiply_rows(
+        x.at(-2), x.row_bytes, packed.table[0], length + 2, y.data_ptr(), 4 * stride
+    )
     return y[padding : padding + stride * length]
 
 

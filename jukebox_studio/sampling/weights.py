@@ -113,17 +113,20 @@ def convolution_weights(
     """What a module's convolutions are as matrices Tensor[K, N], Tensor[N]: as `stack_weights`."""
     return _kept(
         module,
-        "float32",
+        None,
         lambda: _together([_packed(w, b, "float32") for w, b in matrices()], "float32"),
     )
 
 
 _State = list[tuple[int, torch.dtype, torch.device, int]]
 
-_packed_of: WeakKeyDictionary[nn.Module, dict[Precision, tuple[_State, Any]]] = WeakKeyDictionary()
+_Packing = Precision | None
+"""None: of convolutions, which are float32 whatever is sampled in."""
+
+_packed_of: WeakKeyDictionary[nn.Module, dict[_Packing, tuple[_State, Any]]] = WeakKeyDictionary()
 
 
-def _kept(module: nn.Module, precision: Precision, pack: Callable[[], Kept]) -> Kept:
+def _kept(module: nn.Module, precision: _Packing, pack: Callable[[], Kept]) -> Kept:
     """What was packed of a module, as long as its weights are the same. Lives as long as it."""
     state: _State = [
         (p.data_ptr(), p.dtype, p.device, 0 if p.is_inference() else p._version)
@@ -145,9 +148,9 @@ def is_packed(model: Autoregressive, precision: Precision) -> bool:
 
 
 def forget_others(precision: Precision) -> None:
-    """Let go of what was packed in another precision, of every model."""
+    """Let go of the stacks and heads that were packed in another precision, of every model."""
     for kept in _packed_of.values():
-        for other in kept.keys() - {precision}:
+        for other in kept.keys() - {precision, None}:
             del kept[other]
 
 

@@ -1,14 +1,22 @@
 """The VQ-VAE: chunks against one pass, receptive fields, the codebook's life."""
 
 import copy
+import weakref
 
 import pytest
 import torch
 from torch import Tensor
 
 from jukebox_studio.model.config import PUBLISHED_VQVAE, STARTER_VQVAE, TINY_VQVAE, VQVAEConfig
-from jukebox_studio.model.vqvae import VQVAE, Codebook, Decoder, Pieces, has_quick_bfloat16
-from jukebox_studio.sampling import native_sound
+from jukebox_studio.model.vqvae import (
+    VQVAE,
+    Codebook,
+    Decoder,
+    Pieces,
+    has_quick_bfloat16,
+    layers_of,
+)
+from jukebox_studio.sampling import native, native_sound, weights
 
 UNEVEN = VQVAEConfig(
     name="uneven",
@@ -124,6 +132,43 @@ def test_a_decoder_learns_beside_its_compiled_functions() -> None:
         for name, parameter in decoder.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_weights_of_another_dtype_are_not_read_as_float32(dtype: torch.dtype) -> None:
+    decoder = random_model(STARTER_VQVAE).decoders[0]
+    vectors = torch.randn(1, STARTER_VQVAE.emb_width, 5)
+    expected = decoder(vectors)
+    error = (decoder.to(dtype)(vectors) - expected).abs().max()
+    assert error <= 3e-2 * expected.abs().max()
+
+
+@torch.no_grad()
+def test_a_decoder_holds_the_weights_that_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = random_model(STARTER_VQVAE).decoders[0]
+    vectors = torch.randn(1, STARTER_VQVAE.emb_width, 5)
+    expected = decoder(vectors)
+    calls = 0
+
+    def while_another_thread_forgets(name: str) -> None:
+        compiled = getattr(native, name)
+
+        def called(*given: object) -> None:
+            nonlocal calls
+            calls += 1
+            packed = [weakref.ref(p) for of in weights._packed_of.values() for _, p in of.values()]
+            weights._packed_of.clear()
+            assert sum(p() is not None for p in packed) == 1
+            compiled(*given)
+
+        monkeypatch.setattr(native, name, called)
+
+    while_another_thread_forgets("multiply_rows")
+    while_another_thread_forgets("add_residual")
+    monkeypatch.setattr(weights, "_packed_of", weakref.WeakKeyDictionary())
+    assert torch.equal(decoder(vectors), expected)
+    assert calls == sum(1 for _ in layers_of(decoder)) - 1  # the last two are one
 
 
 @pytest.mark.parametrize("config", [TINY_VQVAE, UNEVEN, STARTER_VQVAE], ids=lambda c: c.name)

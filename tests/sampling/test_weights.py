@@ -22,7 +22,12 @@ from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.transformer import Transformer
 from jukebox_studio.sampling import native, native_stack, vectors, weights
 from jukebox_studio.sampling.decode import Decoder, stack_logits
-from jukebox_studio.sampling.weights import Precision, stack_weights
+from jukebox_studio.sampling.weights import (
+    Precision,
+    convolution_weights,
+    forget_others,
+    stack_weights,
+)
 
 
 def logits(
@@ -243,6 +248,20 @@ def test_weights_are_packed_once_and_again_when_they_change() -> None:
     replaced = {key: 2 * value for key, value in prior.state_dict().items()}
     prior.load_state_dict(replaced, assign=True)
     assert torch.equal(logits(prior, 2, "float32"), before)
+
+
+def test_of_one_precision_at_a_time_and_of_convolutions_always() -> None:
+    stack, conv = random_prior(order_config(2)).prior.transformer, torch.nn.Conv1d(16, 16, 1)
+
+    def convolved() -> weights.Packed:
+        return convolution_weights(conv, lambda: [(conv.weight[:, :, 0].t(), torch.zeros(16))])
+
+    first, heard = stack_weights(stack, "float32"), convolved()
+    forget_others("float32")
+    assert stack_weights(stack, "float32") is first
+    forget_others("int8")
+    assert stack_weights(stack, "float32") is not first
+    assert convolved() is heard
 
 
 def test_packed_weights_go_with_their_model() -> None:
