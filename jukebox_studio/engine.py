@@ -124,6 +124,12 @@ def _can_have(precision: Precision, models: Models) -> bool:
 def _previewed(asked: Request, saved: SavedCodes, models: Models) -> tuple[Request, Tensor]:
     """The request that a preview was made for, and its top codes, Tensor[1, T]."""
     before = request_from_json(saved.made.request)
+    if asked.to_grid and not before.to_grid and isinstance(before.operation, Continue):
+        # Its lower levels would be longer than what they follow.
+        raise JukeboxError(
+            "The preview was made without music to spare, so its beat cannot be moved onto the "
+            "song's. Ask for that with the preview already, or leave it out here."
+        )
     request = replace(
         before,
         variants=1,

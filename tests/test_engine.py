@@ -900,6 +900,21 @@ def test_the_same_upsampling_goes_on_with_what_it_began(
     assert studio.render(begun, tmp_path / "job").finished == [made]
 
 
+def test_a_preview_without_music_to_spare_is_not_moved_onto_the_beat(
+    studio: Studio, make_clip: MakeClip
+) -> None:
+    preview = Request(make_clip(), Continue(0.15, "seconds"), variants=1, preview_only=True)
+    (plain,) = studio.render(preview).finished
+    with pytest.raises(JukeboxError, match="without music to spare"):
+        studio.render(Request(preview.clip, Upsample(), plain.codes_path, to_grid=True))
+    (spared,) = studio.render(replace(preview, to_grid=True)).finished
+    for to_grid in (True, False):
+        upsampling = Request(preview.clip, Upsample(), spared.codes_path, to_grid=to_grid)
+        (made,) = studio.render(upsampling).finished
+        on = replace(preview, clip=Clip.from_file(made.audio_path, preview.clip.song))
+        assert studio.render(replace(on, codes_path=made.codes_path)).finished
+
+
 def test_a_left_render_leaves_nothing_behind(studio: Studio, make_clip: MakeClip) -> None:
     events = studio.events(Request(make_clip(), Restyle(), variants=1))
     while not isinstance(next(events), Progress):
