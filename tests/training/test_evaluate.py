@@ -352,10 +352,12 @@ def test_the_command_prints_json_of_the_parts_asked_for(
         out=tmp_path / "out",
         part=["reconstruction", "bits", "conditions"],
         clips=6,
+        top_p="0:0.9",
         cache=tmp_path / "cache",
         json_lines=True,
     )
     printed = json.loads(capsys.readouterr().out)
+    assert {n: how["top_p"] for n, how in printed["sampling"].items()} == {"0": 0.9, "1": 0.0}
     assert printed == json.loads((tmp_path / "out" / "evaluation.json").read_text())
     for level in printed["levels"]:
         assert level["mel_distance"] > 0
