@@ -257,7 +257,9 @@ def _preparing_values(prior: PriorConfig, rows: int, different: int) -> int:
         wide = prior.n_ctx // conditioner.strides[-1] * conditioner.width
         convolved = _CONVOLVED_ROWS * (wide * _LIVE_ACTIVATIONS + 3 * each)
         different = -(-different // _CONVOLVED_ROWS) * _CONVOLVED_ROWS
-        return max(different * each + convolved, (different + rows) * each)
+        plan = prior.lyrics and prior.lyrics.plan_width
+        told = different + (2 if plan else 1) * rows
+        return max(different * each + convolved, told * each)
     if prior.labels and prior.labels.t_bins:
         return 3 * rows * each
     return rows * each if everywhere else 0

@@ -27,18 +27,21 @@ from jukebox_studio.model.config import (
     Precision,
     PriorConfig,
     TransformerConfig,
+    VQVAEConfig,
 )
 from jukebox_studio.sampling.decode import Decoder
 from jukebox_studio.sampling.weights import forget_others, head_weights, stack_weights
 
 
-def manifest(priors: dict[int, PriorConfig], dtype: str = "F32") -> Manifest:
+def manifest(
+    priors: dict[int, PriorConfig], dtype: str = "F32", vqvae: VQVAEConfig = PUBLISHED_VQVAE
+) -> Manifest:
     entry = FileEntry(sha256="0" * 64, size_bytes=1, dtypes=(dtype,))
     return Manifest(
         name="p",
         licence=OPENAI_JUKEBOX,
         attribution=(),
-        vqvae=PUBLISHED_VQVAE,
+        vqvae=vqvae,
         priors=priors,
         files={prior_file(level): entry for level in priors},
     )

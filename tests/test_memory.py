@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from memory_parts import manifest
+from tiny_priors import random_prior
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from jukebox_studio.memory import Asked, plan
-from jukebox_studio.model.config import PUBLISHED_PRIORS
+from jukebox_studio.model.config import PRIORS, PUBLISHED_PRIORS, STARTER_VQVAE
 
 PUBLISHED = {
     0: PUBLISHED_PRIORS["upsampler_level_0"],
@@ -48,6 +53,48 @@ def test_weights_of_another_dtype_stay_beside_what_is_packed() -> None:
     half = plan(manifest(PUBLISHED, "F16")).levels[2]
     assert half.weights_bytes == single.weights_bytes
     assert half.held_bytes - single.held_bytes == single.loaded_bytes
+
+
+class Peak(TorchDispatchMode):
+    """The most bytes that tensors made under it took together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.there = dict[int, int]()
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        made = function(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, tuple | list) else [made]:
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                if storage._cdata not in self.there:
+                    self.there[storage._cdata] = storage.nbytes()
+                    weakref.finalize(storage, self.there.pop, storage._cdata, None)
+        self.bytes = max(self.bytes, sum(self.there.values()))
+        return made
+
+
+@torch.no_grad()
+def test_words_that_a_window_is_told_are_in_the_plan() -> None:
+    rows, config = 24, PRIORS["starter_level_0"]
+    assert config.labels
+    assert config.lyrics
+    assert config.conditioner
+    genres = config.labels.max_genres
+    y = torch.zeros((rows, 4 + genres + config.lyrics.n_tokens), dtype=torch.int64)
+    y[:, 4 : 4 + genres] = -1
+    n_above = config.n_ctx // config.conditioner.codes_per_code_above
+    above = torch.arange(rows)[:, None].expand(-1, n_above)
+    sung_at = torch.linspace(0, 9, config.n_ctx) + 0.01 * torch.arange(rows)[:, None]
+    prior = random_prior(config)
+    with Peak() as peak:
+        prior.conditioning(y, above, plan=sung_at)
+    asked = Asked(variants=rows, is_wide=False, clip_seconds=0.0, new_seconds=1.0)
+    told = plan(manifest({0: config}, vqvae=STARTER_VQVAE), asked).levels[0].working_bytes
+    assert peak.bytes == pytest.approx(told, rel=0.1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what /proc counts")

@@ -323,8 +323,8 @@ class LyricPlan(nn.Module):
         told = torch.cat([tokens.double(), places.double().nan_to_num(nan=-2e9, neginf=-1e9)], 1)
         which = told.unique(dim=0, return_inverse=True)[1]
         first = [int((which == i).nonzero()[0, 0]) for i in range(int(which.max()) + 1)]
-        rows = [self._spread(tokens[i : i + 1], places[i : i + 1]) for i in first]
-        return torch.cat(rows)[which]
+        rows = (self._spread(tokens[i : i + 1], places[i : i + 1]) for i in first)
+        return torch.cat(list(rows))[which]
 
     def _spread(self, tokens: Tensor, places: Tensor) -> Tensor:
         x = self.emb(tokens).transpose(1, 2)
@@ -463,7 +463,10 @@ class Prior(nn.Module):
             if plan is None:
                 plan = torch.full((len(tokens), self.config.n_ctx), math.nan, device=tokens.device)
             sung = self.lyric_plan(tokens, plan)
-            x_cond = sung if x_cond is None else x_cond + sung
+            if x_cond is None or torch.is_grad_enabled():
+                x_cond = sung if x_cond is None else x_cond + sung
+            else:  # in place too, and the other way round: the style alone is one row for all
+                x_cond = sung.add_(x_cond)
         return Conditioning(x_cond, y_cond)
 
     def encode_lyrics(self, lyric_tokens: Tensor) -> Tensor:
