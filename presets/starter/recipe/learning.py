@@ -206,7 +206,9 @@ def forecast() -> str:
         middle, between = "-", "-"
         if times is not None:
             low, half, high = np.quantile(times, (0.1, 0.5, 0.9), method="nearest")
-            middle, between = _times(half), f"{_times(low)} to {_times(high)}"
+            reached = points[-1].share >= points[-1].aim
+            middle = "reached" if reached else _times(half)
+            between = f"{_times(low)} to {_times(high)}"
         clips, aim = points[-1].clips, points[-1].aim
         lines.append(f"| {measure} | {told} | {clips} | {aim:.0%} | {middle} | {between} |")
     return "\n".join(lines) + "\n"
