@@ -7,6 +7,7 @@ from jukebox_studio.errors import JukeboxError
 from jukebox_studio.sampling.guidance import (
     Ban,
     Keep,
+    _nucleus,
     code_distances,
     filter_logits,
     greedy_pick,
@@ -40,6 +41,28 @@ def test_top_p_keeps_the_code_that_crosses_the_threshold() -> None:
     assert kept(filter_logits(logits, top_p=0.6)) == [[0, 1]]
     assert kept(filter_logits(logits, top_p=0.9)) == [[0, 1, 2]]
     assert kept(filter_logits(logits, top_p=1.0)) == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("top_p", [1e-6, 0.3, 0.9, 0.95, 0.999, 1.0])
+@pytest.mark.parametrize("kind", ["float32", "float64", "bfloat16", "tied", "banned", "one row"])
+def test_top_p_keeps_to_the_bit_what_the_order_of_all_codes_keeps(kind: str, top_p: float) -> None:
+    logits = 4 * torch.randn((64, 1024), generator=torch.Generator().manual_seed(1))
+    if kind == "tied":
+        logits = logits.round()
+    elif kind == "banned":
+        logits[:, 5:900] = -torch.inf
+        logits[3, 6:] = -torch.inf
+    elif kind == "one row":
+        logits = logits[0]
+    else:
+        logits = logits.to(getattr(torch, kind))
+    assert torch.equal(filter_logits(logits, top_p=top_p), _nucleus(logits, top_p))
+
+
+def test_top_p_hides_no_logits_that_are_no_numbers() -> None:
+    logits = torch.tensor([[0.0, torch.nan, 1.0], [0.0, 1.0, 5.0]])
+    assert filter_logits(logits, top_p=0.5)[0].isnan().any()
+    assert kept(filter_logits(logits, top_p=0.5))[1] == [2]
 
 
 def test_top_p_is_per_row_and_in_place_of_the_code() -> None:
