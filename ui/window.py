@@ -117,6 +117,8 @@ class MainWindow(QMainWindow):
         """The variant that is worked on; None where it is the clip itself."""
         self.models: list[Found] = []
         self.model: ModelSummary | None = None
+        self._model_wanted: str | None = None
+        """The one chosen last, which may still be looked at in the background."""
         self._make_engine = make_engine
         self._settings_shown = store.settings
         self._progress: dict[int, Done] = {}
@@ -949,7 +951,7 @@ class MainWindow(QMainWindow):
         self.models = found
         usable = [one.name for one in found if one.bundle is not None]
         self.request_panel.set_models(usable)
-        wanted = self.store.settings.model
+        wanted = self._model_wanted or self.store.settings.model
         if usable:
             default = "starter" if "starter" in usable else usable[0]
             self.use_model(wanted if wanted in usable else default)
@@ -963,10 +965,15 @@ class MainWindow(QMainWindow):
 
     def use_model(self, name: str) -> None:
         bundle = next((one.bundle for one in self.models if one.name == name), None)
-        if bundle is None or (self.model is not None and self.model.name == name):
+        if bundle is None:
+            return
+        self._model_wanted = name
+        if self.model is not None and self.model.name == name:
             return
 
         def take(model: ModelSummary) -> None:
+            if model.name != self._model_wanted:  # another was chosen meanwhile
+                return
             self.model = model
             self.request_panel.set_model(model)
             self.store.change(model=model.name)

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.sampling.randomness import draw, uniforms
+from jukebox_studio.sampling.weights import is_native
 from jukebox_studio.sampling.windows import Window
 
 Pick = Callable[[Tensor, int], Tensor]
@@ -224,9 +225,21 @@ def seeded_pick(
 
 
 def table_pick(table: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: float = 0.0) -> Pick:
-    """Draws row i at position t with the uniform table[i, t], float64 Tensor[B, n]."""
+    """Draws row i at position t with the uniform table[i, t], float64 Tensor[B, n].
+
+    Compiled where that can be. Then of equally likely codes at the border of top_p the first stay.
+    """
+    filter_logits(torch.zeros(1), temperature, top_k, top_p)  # refuses what makes no sense
 
     def pick(logits: Tensor, position: int) -> Tensor:
+        if not top_k and is_native(logits.device, logits.dtype, "float32"):
+            # Not above: it compiles.
+            from jukebox_studio.sampling.native import draw_rows
+
+            ids = torch.empty(len(logits), dtype=torch.int64)
+            rows = logits.detach().contiguous().numpy()
+            if draw_rows(rows, table.numpy(), position, temperature, top_p, ids.numpy()):
+                return ids
         kept = filter_logits(logits.float(), temperature, top_k, top_p)
         return draw(kept.softmax(dim=1), table[:, position])
 

@@ -73,6 +73,8 @@ _PLAIN, _ACTIVATED, _RESIDUAL = 0, 1, 2
 ROWS_OF_UNIT = 128
 TAKEN = 32
 """Rows of sound at a time, so that what is made of them stays in the nearest caches."""
+ONE = 1 << 40
+"""The share of the likeliest code before it is divided by the sum of all."""
 _PATIENCE = 4096
 """How often a thread looks whether the others are done before it gives way."""
 
@@ -675,3 +677,93 @@ def embed(ids, table, position, plus, plus_stride, width, x):
         _sum(table + ids[row] * width * 4, position, width, out)
         if plus != 0:
             _sum(out, plus + row * plus_stride, width, out)
+
+
+@_inner
+def _at_least(shares, least):
+    """What those of at least `least` add up to."""
+    sum_ = np.int64(0)
+    for i in range(len(shares)):
+        sum_ += shares[i] * (shares[i] >= least)  # without a branch: whole vectors at a time
+    return sum_
+
+
+@_inner
+def _rule_out(shares, all_, top_p):
+    """Makes 0 of the shares that top-p rules out, the later ones of equals. Returns the rest's sum.
+
+    Looks for the smallest share that stays: all from it on are more than top_p of `all_`, all
+    above it are not.
+    """
+    limit = np.int64(top_p * all_)
+    if all_ <= limit:
+        return all_
+    # Those up to the one that is looked for are as much as is more than the limit, or more.
+    low, high, high_sum = (all_ - limit) // len(shares), ONE + 1, np.int64(0)
+    low_sum = _at_least(shares, low)
+    # Two of at least `low` would add up to twice that: one alone is left between the two.
+    while high - low > 1 and low_sum - high_sum >= 2 * low:
+        half = (low + high) // 2 if high < 2 * low else np.int64(np.sqrt(float(low) * float(high)))
+        middle = max(half, low + 1)
+        sum_ = _at_least(shares, middle)
+        if sum_ > limit:
+            low, low_sum = middle, sum_
+        else:
+            high, high_sum = middle, sum_
+    if high - low > 1:
+        for i in range(len(shares)):
+            shares[i] *= shares[i] >= low
+        return low_sum
+    # Equal ones, as many of them as it takes.
+    rest = np.int64(0)
+    for i in range(len(shares)):
+        if shares[i] < low or (shares[i] == low and high_sum + rest > limit):
+            shares[i] = 0
+        elif shares[i] == low:
+            rest += low
+    return high_sum + rest
+
+
+@_compiled("b1(f4[:, ::1], f8[:, :], i8, f4, f8, i8[::1])")
+def draw_rows(logits, table, position, temperature, top_p, ids):
+    """A code of each row, by the uniform table[row, position], into ids.
+
+    Shares are whole numbers, so that they add up to the same in any order. Returns False where a
+    row is none that can be drawn from; ids mean nothing then.
+    """
+    codes = logits.shape[1]
+    vectors_ = -(-codes // LANES)
+    scaled = np.empty(vectors_ * LANES, np.float32)
+    shares = np.empty(codes, np.int64)
+    at = scaled.ctypes.data
+    for row in range(len(logits)):
+        scaled[codes:] = -np.inf  # what was in it became a share
+        odd = np.int64(0)
+        for i in range(codes):
+            scaled[i] = logits[row, i] / temperature
+            odd += scaled[i] != scaled[i]
+        most = fill(np.float32(-np.inf))
+        for i in range(vectors_):
+            most = larger(load(at + i * _VECTOR), most)
+        top = largest(most)
+        if odd or not np.isfinite(top):
+            return False
+        most = fill(top)
+        for i in range(vectors_):
+            store(at + i * _VECTOR, exp(subtract(load(at + i * _VECTOR), most)))
+        all_ = np.int64(0)
+        for i in range(codes):
+            shares[i] = np.int64(scaled[i] * np.float32(ONE))
+            all_ += shares[i]
+        if top_p > 0.0:
+            all_ = _rule_out(shares, all_, top_p)
+        target = table[row, position] * all_
+        sum_, drawn = np.int64(0), 0
+        while sum_ <= target and drawn < codes:
+            sum_ += shares[drawn]
+            drawn += 1
+        drawn -= 1
+        while shares[drawn] == 0:  # the product was rounded up to the sum
+            drawn -= 1
+        ids[row] = drawn
+    return True

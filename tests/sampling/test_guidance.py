@@ -15,7 +15,9 @@ from jukebox_studio.sampling.guidance import (
     keep_strength,
     seeded_pick,
     shaped_pick,
+    table_pick,
 )
+from jukebox_studio.sampling.randomness import draw
 
 LOGITS = torch.tensor([[3.0, 1.0, 2.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0, 5.0]])
 
@@ -84,6 +86,68 @@ def test_top_p_is_per_row_and_in_place_of_the_code() -> None:
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(JukeboxError, match=message):
         filter_logits(LOGITS, **settings)  # type: ignore[arg-type]
+
+
+def plain_draw(
+    logits: torch.Tensor, table: torch.Tensor, position: int, temperature: float, top_p: float
+) -> torch.Tensor:
+    kept = filter_logits(logits, temperature, 0, top_p)
+    return draw(kept.softmax(dim=1), table[:, position])
+
+
+@pytest.mark.parametrize("top_p", [0.0, 1e-6, 0.3, 0.95, 0.999, 1.0])
+@pytest.mark.parametrize("codes", [1, 5, 16, 1024, 2049])
+@pytest.mark.parametrize("scale", [0.1, 3.0, 30.0])
+def test_what_is_drawn_is_what_is_drawn_plainly(scale: float, codes: int, top_p: float) -> None:
+    """Sums are rounded otherwise, so that a draw at a border may differ: of 400,000, one did."""
+    made = torch.Generator().manual_seed(1)
+    logits = scale * torch.randn((128, codes), generator=made)
+    table = torch.rand((128, 40), dtype=torch.float64, generator=made)
+    pick = table_pick(table, 0.9, 0, top_p)
+    other = 0
+    for position in range(40):
+        plain = plain_draw(logits, table, position, 0.9, top_p)
+        other += int((pick(logits, position) != plain).sum())
+    assert other <= 1
+
+
+def test_a_row_draws_the_same_alone_and_among_others() -> None:
+    made = torch.Generator().manual_seed(2)
+    logits = 3 * torch.randn((16, 300), generator=made)
+    table = torch.rand((16, 4), dtype=torch.float64, generator=made)
+    together = table_pick(table, 1.0, 0, 0.9)(logits, 2)
+    alone = [table_pick(table[i : i + 1], 1.0, 0, 0.9)(logits[i : i + 1], 2) for i in range(16)]
+    assert torch.equal(together, torch.cat(alone))
+
+
+def test_codes_that_are_ruled_out_are_never_drawn() -> None:
+    made = torch.Generator().manual_seed(3)
+    logits = torch.randn((64, 40), generator=made)
+    logits[:, ::2] = -torch.inf
+    for uniform in (0.0, 0.5, 1 - 2**-53):
+        table = torch.full((64, 1), uniform, dtype=torch.float64)
+        for top_p in (0.0, 0.5, 1.0):
+            assert bool((table_pick(table, 1.0, 0, top_p)(logits, 0) % 2 == 1).all())
+
+
+def test_of_equally_likely_codes_as_many_stay_as_it_takes() -> None:
+    logits = torch.tensor([[5.0, 1.0, 1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
+    mass = logits.softmax(dim=1)
+    top_p = float(mass[0, 0] + 1.5 * mass[0, 1])
+    table = torch.linspace(0, 1 - 2**-53, 500, dtype=torch.float64).repeat(2, 1)
+    pick = table_pick(table, 1.0, 0, top_p)
+    drawn = torch.stack([pick(logits, i) for i in range(500)], dim=1)
+    assert set(drawn[0].tolist()) == {0, 1, 2}
+    assert set(table_pick(table, 1.0, 0, 0.4)(logits, 499).tolist()) == {0, 2}
+
+
+@pytest.mark.parametrize("odd", [torch.nan, torch.inf, -torch.inf])
+def test_logits_that_cannot_be_drawn_from_are_told(odd: float) -> None:
+    logits = torch.zeros((3, 8))
+    logits[1] = odd
+    table = torch.full((3, 1), 0.5, dtype=torch.float64)
+    with pytest.raises(JukeboxError, match="weights may be damaged"):
+        table_pick(table)(logits, 0)
 
 
 def test_the_codes_of_a_variant_do_not_depend_on_its_companions() -> None:

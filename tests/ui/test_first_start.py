@@ -145,8 +145,6 @@ def test_checkpoints_are_imported_on_the_page_and_used(
     assert len(done) > 5
     assert sorted(done) == done, "first weights are copied, then they are hashed"
     assert "is imported" in page.import_said.text()
-    monkeypatch.undo()
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     made = [found for found in find_bundles() if tmp_path in found.folder.parents]
     assert len(made) == 1
     window._models_found(find_bundles())
