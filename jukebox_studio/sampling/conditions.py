@@ -132,7 +132,8 @@ def row_pick(pick: Pick, count: int, weights: Sequence[float]) -> Pick:
     def picked(logits: Tensor, position: int) -> Tensor:
         groups = logits[: count * (1 + len(weights))].split(count)
         ids = pick(guide(groups[0], list(zip(weights, groups[1:], strict=True))), position)
-        repeated = ids.repeat(1 + len(weights))
-        return torch.cat([repeated, repeated[-1:].expand(len(logits) - len(repeated))])
+        repeated = ids.repeat(1 + len(weights)) if weights else ids
+        beyond = len(logits) - len(repeated)
+        return torch.cat([repeated, repeated[-1:].expand(beyond)]) if beyond else repeated
 
     return picked
