@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -173,6 +173,11 @@ class RenderOptions:
 
 
 _CLIP, _HOW = ClipOptions(), RenderOptions()
+_OF_UPSAMPLE = (
+    *("width", "to_grid", "file_format", "out", "job", "model"),
+    *("threads", "json_lines", "save_request"),
+)
+"""What can be said anew of a preview; the rest is as it was asked for."""
 
 
 def continue_clip(
@@ -293,6 +298,13 @@ def upsample(codes: Path, *, how: RenderOptions = _HOW) -> None:
     from jukebox_studio.codes_file import read_codes
     from jukebox_studio.request import request_from_json
 
+    said = [f.name for f in fields(how) if getattr(how, f.name) != getattr(_HOW, f.name)]
+    if over := [name for name in said if name not in _OF_UPSAMPLE]:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in over)
+        raise JukeboxError(
+            f"A preview is brought to full quality as it was asked for, so leave out {options}; "
+            "make a new preview for something else."
+        )
     before = request_from_json(read_codes(codes).made.request)
     request = Request(
         clip=before.clip,
@@ -303,7 +315,6 @@ def upsample(codes: Path, *, how: RenderOptions = _HOW) -> None:
         width=how.width,
         to_grid=how.to_grid,
         file_format=how.file_format,
-        precision=how.precision,
         date=datetime.now(UTC),
     )
     _start(request, how)

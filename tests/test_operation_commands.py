@@ -19,6 +19,7 @@ from jukebox_studio.operation_commands import (
     continue_clip,
     relyric,
     restyle,
+    upsample,
     vary,
 )
 from jukebox_studio.request import (
@@ -206,3 +207,18 @@ def test_a_sentence_with_letters_the_pipe_has_not_is_told(monkeypatch: pytest.Mo
     pipe.flush()
     assert exit_.value.code == 2
     assert b"There is no file" in pipe.buffer.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"temperature": "0.9"}, "--temperature"),
+        ({"lyrics": "la", "style_guidance": 1.0}, "--lyrics, --style-guidance"),
+        ({"precision": "int8", "out": Path("elsewhere")}, "leave out --precision;"),
+    ],
+)
+def test_a_preview_goes_on_as_it_was_asked_for(
+    tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(JukeboxError, match=said):
+        upsample(tmp_path / "not-read.codes", how=RenderOptions(**options))

@@ -91,7 +91,9 @@ def _cache_folder() -> Path | None:
         sources = b"".join(Path(file).read_bytes() for file in (__file__, vectors.__file__))
     except OSError:
         return None
-    folder = folder_for(sources + repr((numba.__version__, vectors.processor())).encode())
+    kinds = BLOCK, COLUMN, LYRICS, PREVIOUS_BLOCK, PRIME
+    made_with = repr((numba.__version__, vectors.processor(), kinds))
+    folder = folder_for(sources + made_with.encode())
     if folder is not None:
         numba.config.CACHE_DIR = str(folder)
     return folder
