@@ -23,12 +23,14 @@ from PyQt6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 from ui_parts import WAIT_MS, NotedPlayer, add_clip, press, preview, render, result, sound
 
+from jukebox_studio.bundle import Found
 from jukebox_studio.clip import Clip
 from jukebox_studio.events import Failed, Finished, Note, Progress
 from jukebox_studio.job_queue import JobEvent
 from jukebox_studio.licences import OPENAI_JUKEBOX
 from jukebox_studio.session import Session
 from jukebox_studio.tempo import SongTime
+from ui.draft import ModelSummary
 from ui.shared import SOURCE_LANE
 from ui.timeline_morph import Morph, MorphPoint
 from ui.window import MainWindow
@@ -519,6 +521,35 @@ def test_a_noncommercial_model_is_used_once_its_licence_is_accepted(
     window.pages.licence_accepted("tiny", True)
     press(window, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     engine.begun.get(timeout=20)
+
+
+def test_of_two_models_chosen_the_later_one_is_used(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the earlier one takes longer to look at."""
+    assert window.model is not None
+    tiny, first = window.model, threading.Event()
+    looked: list[str] = []
+
+    def look(bundle: Any) -> ModelSummary:
+        if bundle == "first":
+            assert first.wait(20)
+        looked.append(bundle)
+        return replace(tiny, name=bundle)
+
+    monkeypatch.setattr(ModelSummary, "of", look)
+    window.models = [
+        Found(name, tiny.folder, name)  # type: ignore[arg-type]
+        for name in ("first", "second")
+    ]
+    window.use_model("first")
+    window.use_model("second")
+    qtbot.waitUntil(lambda: window.model is not None and window.model.name == "second")
+    first.set()
+    qtbot.waitUntil(lambda: looked == ["second", "first"])
+    qtbot.wait(100)
+    assert window.model.name == "second"
+    assert window.store.settings.model == "second"
 
 
 def test_theme_tour_settings_and_keys(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
