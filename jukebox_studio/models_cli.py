@@ -141,7 +141,7 @@ def import_model(
     files = {part: file for part, file in parts.items() if file is not None}
     destination = out or bundles.user_models_folder()
     checkpoints = convert.find_checkpoints(path, files, top)
-    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
     console.print(convert.plan_import(checkpoints, destination).sentence())
     with _progress_bar() as progress:
         folder = convert.import_checkpoints(
@@ -214,7 +214,7 @@ def _size_bytes(manifest: bundles.Manifest) -> int:
 @contextmanager
 def _progress_bar() -> Iterator[bundles.Progress]:
     """A bar with the time left on a terminal; elsewhere a line for each whole percent."""
-    console = Console(stderr=True, markup=False)
+    console = Console(stderr=True, markup=False, emoji=False)
     if not console.is_terminal:
         last = ""
 

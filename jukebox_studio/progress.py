@@ -27,7 +27,7 @@ def time_left(seconds: float) -> str:
 
 def show_training(events: Iterator[TrainProgress]) -> None:
     """A line per report."""
-    console = Console(soft_wrap=True, markup=False)
+    console = Console(soft_wrap=True, markup=False, emoji=False)
     for event in events:
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in event.metrics.items())
         console.print(
@@ -39,7 +39,7 @@ def show_training(events: Iterator[TrainProgress]) -> None:
 
 def show_render(events: Iterator[Event], licence: str) -> None:
     """A bar per level while a render runs, then where the results are."""
-    console = Console(soft_wrap=True, markup=False)
+    console = Console(soft_wrap=True, markup=False, emoji=False)
     finished: list[VariantFinished] = []
     columns = (
         TextColumn("{task.description}", markup=False),

@@ -132,7 +132,7 @@ def run(
     json_lines: EventsAsJson = False,
 ) -> None:
     """Run the jobs of a queue until none waits. What was interrupted goes on."""
-    console = Console(soft_wrap=True, markup=False)
+    console = Console(soft_wrap=True, markup=False, emoji=False)
 
     def tell(news: JobEvent | QueueChanged) -> None:
         if isinstance(news, QueueChanged):

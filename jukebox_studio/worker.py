@@ -92,14 +92,12 @@ class BundleEngine:
         return render(open_bundle(model), asked, out, folder, self._models)
 
     def warm_up(self) -> None:
-        import torch
-
         import jukebox_studio.engine  # noqa: F401
         from jukebox_studio.loaded import Models
-        from jukebox_studio.sampling.weights import is_native
+        from jukebox_studio.sampling.weights import native
 
         self._models = self._models or Models()
-        is_native(self._models.device, torch.float32, "float32")  # compiles where that is used
+        native()  # codes are drawn on the processor, wherever the networks lie
 
     def unload(self) -> None:
         if self._models is not None:

@@ -70,12 +70,13 @@ def test_continue_works_without_a_network(tiny_bundle: Path, clip: Path, tmp_pat
 def test_a_terminal_is_told_where_the_results_are(
     tiny_bundle: Path, clip: Path, tmp_path: Path
 ) -> None:
+    out = tmp_path / "takes [red] :fire:"  # what the terminal's colours and signs are named by
     done = call(
         *("continue", clip, "--bars", 0.25, "--tempo", 240, "--variants", 1),
-        *("--out", tmp_path / "out", "--model", tiny_bundle),
+        *("--out", out, "--model", tiny_bundle),
     )
     assert done.returncode == 0, done.stderr
-    (result,) = (tmp_path / "out").glob("*.wav")
+    (result,) = out.glob("*.wav")
     assert str(result) in done.stdout.replace("\n", "")
     assert "CC-BY-SA-4.0" in done.stdout
 

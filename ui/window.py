@@ -967,8 +967,9 @@ class MainWindow(QMainWindow):
         bundle = next((one.bundle for one in self.models if one.name == name), None)
         if bundle is None:
             return
-        self._model_wanted = name
+        before, self._model_wanted = self._model_wanted, name
         if self.model is not None and self.model.name == name:
+            self.request_panel.set_model(self.model)  # it may show one that was still looked at
             return
 
         def take(model: ModelSummary) -> None:
@@ -979,7 +980,14 @@ class MainWindow(QMainWindow):
             self.store.change(model=model.name)
             self.statuses.show_engine()
 
-        self.background.start(lambda: ModelSummary.of(bundle), take)
+        def give_up(sentence: str) -> None:
+            self.background.failed.emit(sentence)
+            if name == self._model_wanted:
+                self._model_wanted = None
+                if before is not None and before != name:
+                    self.use_model(before)
+
+        self.background.start(lambda: ModelSummary.of(bundle), take, give_up)
 
     # Settings, keys, help ------------------------------------------------------------------------
 

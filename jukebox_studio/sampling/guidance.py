@@ -232,7 +232,10 @@ def table_pick(table: Tensor, temperature: float = 1.0, top_k: int = 0, top_p: f
     filter_logits(torch.zeros(1), temperature, top_k, top_p)  # refuses what makes no sense
 
     def pick(logits: Tensor, position: int) -> Tensor:
-        if not top_k and is_native(logits.device, logits.dtype, "float32"):
+        # Nothing checks bounds there; what does not fit is told, or made to fit, by torch.
+        fits = len(table) == len(logits) and 0 <= position < table.shape[1]
+        is_double = table.dtype == torch.float64 and table.device == logits.device
+        if not top_k and fits and is_double and is_native(logits.device, logits.dtype, "float32"):
             # Not above: it compiles.
             from jukebox_studio.sampling.native import draw_rows
 

@@ -1,7 +1,9 @@
 """The blocks of a transformer as one compiled function: a step of all rows, or a chunk of priming.
 
-numba compiles it when this module is first imported, in some seconds, and keeps that in the user's
-cache folder. It knows addresses only; `native_stack.py` holds the tensors they are of.
+Beside it what decoding (`native_sound.py`) and the drawing of codes (`guidance.py`) take most time
+for. numba compiles all when this module is first imported, in some seconds, and keeps that in the
+user's cache folder. The blocks know addresses only; `native_stack.py` holds the tensors they are
+of.
 
 Every value is computed in one order, whatever stands beside it: a row gives the same bits in any
 batch, any chunk, and with any number of threads.

@@ -145,7 +145,7 @@ def evaluate_bundle(
     """
     torch.set_num_threads(threads)
     parts = [p for p in PARTS if p in (part or PARTS)]
-    log = Console(stderr=True, markup=False)
+    log = Console(stderr=True, markup=False, emoji=False)
 
     def told(what: str) -> None:
         log.print(what, style="dim", highlight=False)
@@ -158,7 +158,7 @@ def evaluate_bundle(
     setting = _Setting(bundle, folder, split, minutes_per_artist, cache, told)
     # Into a file or a pipe, tables as wide as they are.
     width = None if sys.stdout.isatty() else 160
-    console = Console(soft_wrap=True, quiet=json_lines, width=width, markup=False)
+    console = Console(soft_wrap=True, quiet=json_lines, width=width, markup=False, emoji=False)
     found: dict[str, Any] = {
         "bundle": bundle.manifest.name,
         "manifest_sha256": setting.manifest_sha256,

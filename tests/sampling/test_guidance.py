@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from jukebox_studio.errors import JukeboxError
+from jukebox_studio.sampling import guidance
 from jukebox_studio.sampling.guidance import (
     Ban,
     Keep,
@@ -109,6 +110,24 @@ def test_what_is_drawn_is_what_is_drawn_plainly(scale: float, codes: int, top_p:
         plain = plain_draw(logits, table, position, 0.9, top_p)
         other += int((pick(logits, position) != plain).sum())
     assert other <= 1
+
+
+def test_codes_are_drawn_by_the_compiled_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = torch.rand((3, 2), dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    pick = table_pick(table, 1.0, 0, 0.9)
+    plain = plain_draw(torch.eye(3), table, 1, 1.0, 0.9)
+    monkeypatch.setattr(guidance, "filter_logits", None)
+    assert torch.equal(pick(torch.eye(3), 1), plain)
+
+
+def test_a_table_that_does_not_fit_is_told() -> None:
+    table = torch.full((2, 4), 0.5, dtype=torch.float64)
+    with pytest.raises(IndexError):
+        table_pick(table)(torch.zeros((2, 5)), 4)
+    with pytest.raises(RuntimeError):
+        table_pick(table)(torch.zeros((3, 5)), 0)
+    single = table_pick(table.float())(torch.zeros((2, 5)), 0)
+    assert torch.equal(single, table_pick(table)(torch.zeros((2, 5)), 0))
 
 
 def test_a_row_draws_the_same_alone_and_among_others() -> None:

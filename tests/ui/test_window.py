@@ -25,6 +25,7 @@ from ui_parts import WAIT_MS, NotedPlayer, add_clip, press, preview, render, res
 
 from jukebox_studio.bundle import Found
 from jukebox_studio.clip import Clip
+from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Failed, Finished, Note, Progress
 from jukebox_studio.job_queue import JobEvent
 from jukebox_studio.licences import OPENAI_JUKEBOX
@@ -550,6 +551,36 @@ def test_of_two_models_chosen_the_later_one_is_used(
     qtbot.wait(100)
     assert window.model.name == "second"
     assert window.store.settings.model == "second"
+
+
+def test_a_model_that_cannot_be_read_gives_way_to_the_one_before(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which may still be looked at; and it is told once."""
+    assert window.model is not None
+    tiny, good = window.model, threading.Event()
+
+    def look(bundle: Any) -> ModelSummary:
+        if bundle == "bad":
+            raise JukeboxError("The labels are damaged.")
+        assert good.wait(20)
+        return replace(tiny, name=bundle)
+
+    monkeypatch.setattr(ModelSummary, "of", look)
+    window.models = [
+        Found(name, tiny.folder, name)  # type: ignore[arg-type]
+        for name in ("good", "bad", "tiny")
+    ]
+    window.use_model("good")
+    window.use_model("bad")
+    qtbot.waitUntil(lambda: "labels are damaged" in said(window))
+    good.set()
+    qtbot.waitUntil(lambda: window.model is not None and window.model.name == "good")
+    assert window.request_panel.model.currentText() == "good"
+    told = len(window.messages.messages)
+    window._models_found(window.models)
+    qtbot.wait(100)
+    assert (window.model.name, len(window.messages.messages)) == ("good", told)
 
 
 def test_theme_tour_settings_and_keys(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
