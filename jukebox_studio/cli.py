@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -69,6 +70,10 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app(exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads this has enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except CycloptsError as error:
         print(sentence(error), "See --help.", file=sys.stderr)
         sys.exit(BAD_INPUT_EXIT_CODE)

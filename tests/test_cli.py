@@ -143,6 +143,18 @@ def test_a_folder_of_results_that_is_a_file_gets_one_sentence(
     assert taken.read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    command = [*COMMAND, "models", "info", "starter"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert run.stdout.readline()
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 141
+
+
 def test_help_needs_no_torch() -> None:
     code = (
         "import sys\n"
