@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,6 @@ from jukebox_studio.request import (
     Relyric,
     Request,
     Restyle,
-    Sampling,
     Span,
     Vary,
 )
@@ -296,29 +296,30 @@ def blend(bench: Bench) -> dict[str, Any]:
                 )
         statistics[artist] = np.stack(found)
     pairs = [p for p in bench_pairs(artists, statistics) if p[2].correct >= 0.85][:3]
+    genre = {t.artist: t.genre for t in held}
     rows, found_json = [], {}
-    for a, b, classifier in pairs:
+    for (a, b, classifier), told in product(pairs, ("artist", "artist and genre")):
         neutral = next(t for t in bench.held_out(sung=False) if t.artist not in (a, b))
         clip = bench.clip(neutral, 30, 0.75)
         scores = []
         for share in BLENDS:
-            parts = tuple(Part(n, w) for n, w in ((a, 1.0 - share), (b, share)) if w)
+            artists = tuple(Part(n, w) for n, w in ((a, 1.0 - share), (b, share)) if w)
+            genres = tuple(Part(genre[p.name], p.weight) for p in artists)
             finished = bench.made(
                 "blend",
                 clip=clip,
                 operation=Continue(6, "seconds"),
-                style=Style((StylePoint(0.0, parts),)),
+                style=Style((StylePoint(0.0, artists, genres if told != "artist" else ()),)),
                 guidance=Guidance(style=BLEND_GUIDANCE),
                 variants=bench.seeds,
                 seed=5,
-                sampling=Sampling(0.95),
             )
             sounds = [audio.read(e.audio_path) for e in finished]
             heard = [_mel_statistics(s.samples, s.rate_hz) for s in sounds]
             scores.append(float(classifier.score(np.stack(heard)).mean()))
-        rows.append((f"{a} to {b}", classifier.correct, *scores))
-        found_json[f"{a} to {b}"] = scores == sorted(scores)
-    head = ["blend", "classifier right", *(f"{share:g}" for share in BLENDS)]
+        rows.append((f"{a} to {b}", told, classifier.correct, *scores))
+        found_json[f"{a} to {b}, {told}"] = scores == sorted(scores)
+    head = ["blend", "told", "classifier right", *(f"{share:g}" for share in BLENDS)]
     print(table(f"Blend, mean over {bench.seeds} seeds; 0 is the first artist", head, rows))
     return {"rows": rows, "monotone": found_json}
 
@@ -438,10 +439,11 @@ def draw(found: dict[str, Any], folder: Path) -> None:
         plt.close(figure)
     if rows := found.get("blend", {}).get("rows"):
         figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
-        for name, _, *scores in rows:
-            axes.plot(BLENDS, scores, marker="o", label=name)
+        for number, (name, told, _, *scores) in enumerate(rows):
+            line = "--" if told == "artist" else "-"
+            axes.plot(BLENDS, scores, line, color=f"C{number // 2}", label=f"{name}, {told} told")
         axes.set(xlabel="share of the second artist", ylabel="heard as the second artist")
-        axes.legend()
+        axes.legend(fontsize=6)
         figure.savefig(folder / "blend.png", dpi=80)
         plt.close(figure)
 
@@ -452,7 +454,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("operations"))
     parser.add_argument("--part", choices=PARTS, action="append")
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
