@@ -438,12 +438,12 @@ def draw(found: dict[str, Any], folder: Path) -> None:
         figure.savefig(folder / "keep.png", dpi=80)
         plt.close(figure)
     if rows := found.get("blend", {}).get("rows"):
-        figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+        figure, axes = plt.subplots(figsize=(10, 3.2), layout="constrained")
         for number, (name, told, _, *scores) in enumerate(rows):
             line = "--" if told == "artist" else "-"
             axes.plot(BLENDS, scores, line, color=f"C{number // 2}", label=f"{name}, {told} told")
         axes.set(xlabel="share of the second artist", ylabel="heard as the second artist")
-        axes.legend(fontsize=6)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
         figure.savefig(folder / "blend.png", dpi=80)
         plt.close(figure)
 
