@@ -39,7 +39,9 @@ _FED_AT_ONCE = 1024
 _LIVE_ACTIVATIONS = 13
 """Tensors of the size of a residual block's input that are there while it is convolved, torch's own
 working space among them (measured)."""
-_KEPT_BYTES = 45_000_000
+_LIVE_DECODED = 7
+"""While codes are decoded by compiled functions, or in bfloat16 for previews (measured)."""
+_KEPT_BYTES = 35_000_000
 """By each level of the VQ-VAE, for the next convolution of a length that it has met (measured)."""
 _PREVIEW_COPIES = 3
 """Of a variant, that are kept of its previews until the render ends (measured)."""
@@ -118,7 +120,9 @@ class MemoryPlan:
     vqvae_bytes: int
     """Weights, and what is kept of convolutions and of what was heard."""
     convolving_bytes: int
-    """While a clip is encoded or codes are decoded."""
+    """While a clip is encoded."""
+    decoding_bytes: int
+    """While codes become sound."""
     sound_bytes: int
     """While a result is made ready."""
     levels: tuple[LevelNeed, ...]
@@ -128,12 +132,13 @@ class MemoryPlan:
     def peak_bytes(self) -> int:
         """With every level staying in memory once it was used."""
         above = [n.weights_bytes for n in self.levels]
-        return self._peak([sum(above[i:]) for i in range(len(above))])
+        return self._peak([sum(above[i:]) for i in range(len(above))], self.decoding_bytes)
 
     @property
     def one_level_bytes(self) -> int:
         """With one level in memory at a time, as where memory is short."""
-        return self._peak([need.weights_bytes for need in self.levels])
+        # What the level before leaves behind is not all gone by then: as much as encoding takes.
+        return self._peak([need.weights_bytes for need in self.levels], self.convolving_bytes)
 
     @property
     def least_bytes(self) -> int:
@@ -141,11 +146,11 @@ class MemoryPlan:
         fewest = [n.weights_bytes + FEWEST_ROWS * n.row_bytes for n in self.levels]
         return self.vqvae_bytes + max([self.convolving_bytes, *fewest])
 
-    def _peak(self, weights_bytes: list[int]) -> int:
+    def _peak(self, weights_bytes: list[int], decoding_bytes: int) -> int:
         phases = [self.convolving_bytes]
         if weights_bytes:
             # The top is heard while it is sampled, the bottom when it is done.
-            heard = self.convolving_bytes + self.sound_bytes
+            heard = decoding_bytes + self.sound_bytes
             phases += [weights_bytes[-1] + self.levels[-1].sampling_bytes + heard]
             phases += [weights_bytes[0] + heard]
             each = zip(weights_bytes, self.levels, strict=True)
@@ -155,20 +160,20 @@ class MemoryPlan:
 
 def plan(manifest: Manifest, asked: Asked = Asked()) -> MemoryPlan:
     """What a render takes: weights are float32 in memory, whatever they are on disk."""
-    vqvae = manifest.vqvae
+    vqvae, is_compiled = manifest.vqvae, asked.steps == "compiled"
     needs = []
     for level, prior in sorted(manifest.priors.items()):
         entry = manifest.files.get(prior_file(level))
         rows, different, primed = _batch(prior, level == max(manifest.priors), asked)
         row = cache_values(prior) + _conditioning_values(prior)
-        is_packed, is_there = asked.steps == "compiled", asked.steps != "on a GPU"
+        is_there = asked.steps != "on a GPU"
         fed_at_once = max(rows, min(_FED_AT_ONCE, different * min(primed, _PRIMED_AT_ONCE)))
         sampling = rows * row + fed_at_once * _step_values(prior)
         needs.append(
             LevelNeed(
                 level,
                 _values(_loaded_shapes(prior)) * _FLOAT_BYTES,
-                packed_bytes(prior, asked.precision) if is_packed else 0,
+                packed_bytes(prior, asked.precision) if is_compiled else 0,
                 is_there and (entry is None or entry.dtypes == ("F32",)),
                 row * _FLOAT_BYTES,
                 sampling * _FLOAT_BYTES,
@@ -184,6 +189,7 @@ def plan(manifest: Manifest, asked: Asked = Asked()) -> MemoryPlan:
         vqvae_bytes=(_values(vqvae_shapes(vqvae)) + round(previews)) * _FLOAT_BYTES
         + vqvae.levels * _KEPT_BYTES,
         convolving_bytes=_LIVE_ACTIVATIONS * widest,
+        decoding_bytes=widest * (_LIVE_DECODED if is_compiled else _LIVE_ACTIVATIONS),
         sound_bytes=round(heard * _SOUND_COPIES) * _FLOAT_BYTES,
         levels=tuple(needs),
     )
