@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -73,15 +72,25 @@ def running(
 @contextmanager
 def jack_server() -> Iterator[dict[str, str]]:
     """A JACK server without sound cards; gives the environment that finds it."""
-    name = f"jukebox-test-{uuid.uuid4().hex[:8]}"
-    environment = os.environ | {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1"}
+    # JACK has room for eight names on a machine, and gives that of a server that was killed to none
+    # but the next one of the same name. So there are few, one for each run of the tests at once.
     options = ("-r", "-t", "10000", "-d", "dummy", "-r", "48000", "-p", "1024")
-    with running("jackd", "-n", name, *options, environment=environment) as server:
-        give_up = time.monotonic() + 30
-        while subprocess.run(
-            ["jack_lsp"], env=environment, capture_output=True, check=False
-        ).returncode:
-            assert server.poll() is None, "jackd ended"
-            assert time.monotonic() < give_up, "jackd does not answer"
-            time.sleep(0.1)
-        yield environment
+    for name in ("jukebox-test-1", "jukebox-test-2", "jukebox-test-3"):
+        environment = os.environ | {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1"}
+        with running("jackd", "-n", name, *options, environment=environment) as server:
+            if _answers(server, environment):
+                yield environment
+                return
+    pytest.fail("jackd ended at once, under each of its names")
+
+
+def _answers(server: subprocess.Popen[bytes], environment: dict[str, str]) -> bool:
+    """Whether a server is there and is this one, and not one of its name that was there before."""
+    give_up = time.monotonic() + 30
+    while server.poll() is None:
+        asked = subprocess.run(["jack_lsp"], env=environment, capture_output=True, check=False)
+        if asked.returncode == 0 and server.poll() is None:
+            return True
+        assert time.monotonic() < give_up, "jackd does not answer"
+        time.sleep(0.1)
+    return False
