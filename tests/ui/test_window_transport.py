@@ -33,6 +33,7 @@ def said(window: MainWindow) -> str:
     return "\n".join(message.text for message in window.messages.messages)
 
 
+@pytest.mark.serial  # Link measures the other's clock by how long packets take
 def test_a_real_link_peer_leads_and_is_led() -> None:
     done = subprocess.run(
         [*own_network(), sys.executable, str(LINK_WINDOW)],
