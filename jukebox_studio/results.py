@@ -196,10 +196,10 @@ def decode_stretch(
 
     Less where the codes end before. kept, is_coarse: see `VQVAE.decode_chunked`.
     """
-    hop, halo = vqvae.config.hop_samples(level), vqvae.config.decoder_halo_codes(level)
-    first = max(0, start_samples // hop - halo)
-    last = min(len(codes), -(-end_samples // hop) + halo)
-    heard = vqvae.decode_chunked(codes[None, first:last], level, kept=kept, is_coarse=is_coarse)
+    hop = vqvae.config.hop_samples(level)
+    first, last = start_samples // hop, min(len(codes), -(-end_samples // hop))
+    of = range(first, last)
+    heard = vqvae.decode_chunked(codes[None], level, kept=kept, is_coarse=is_coarse, of=of)
     decoded = heard[0, :, 0].numpy()
     return decoded[start_samples - first * hop : end_samples - first * hop]
 

@@ -7,7 +7,7 @@ Tensors inside are [B, channels, T]; audio at the door is [B, T, 1] in [-1, 1].
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol
@@ -23,8 +23,8 @@ _DISTANCE_ROWS = 4096
 
 
 MOST_KEPT_PIECES = 16
-Pieces = dict[tuple[int, bytes], Tensor]
-"""Decoded audio by level and codes"""
+Pieces = dict[tuple[int, tuple[int, int], bytes], Tensor]
+"""Decoded audio by level, how many codes lie beside those that are heard, and codes"""
 
 
 class Conv(nn.Conv1d):
@@ -206,27 +206,32 @@ class Decoder(nn.Module):
             _DecoderBlock(config, level, strides, widths) for strides, widths in blocks
         )
         self.out = Conv(config.emb_width, 1, 3, 1, 1)
+        self._hop_samples = config.hop_samples(level)
 
-    def forward(self, x: Tensor) -> Tensor:
-        *blocks, last = reversed(self.level_blocks)
+    def forward(self, x: Tensor, beside: tuple[int, int] = (0, 0)) -> Tensor:
+        """beside: of how many codes at either end the audio is not returned: they are there for
+        that of the others."""
         if not lies_better(x):
-            for block in blocks:
+            for block in reversed(self.level_blocks):
                 x = block(x)
-            out: Tensor = self.out(last(x))
-            return out
-        layers = [layer for block in (*blocks, last) for layer in layers_of(block)]
+            heard: Tensor = self.out(x)
+            return _without(heard, *(codes * self._hop_samples for codes in beside))
+        layers = [layer for block in reversed(self.level_blocks) for layer in layers_of(block)]
+        cuts = _cuts(layers, beside)
         if (sound := self._native(x)) is not None:
-            return sound.decoded(self, layers, x)
+            return sound.decoded(self, layers, cuts, x)
+        *cuts, last_cut, ends = cuts
         x = side_by_side(x)
         *layers, up = layers
-        for layer in layers:
-            x = layer(x)
+        for layer, cut in zip(layers, cuts, strict=True):
+            x = layer(_without(x, *cut))
+        x = _without(x, *last_cut)
         assert isinstance(up, ConvUp)
         kernel, bias = self.last_kernel(up)
         kernel, bias = kernel.to(x.dtype).unsqueeze(2), bias.to(x.dtype)
         padding = up.stride[0] // 2 + 1
         heard = F.conv_transpose2d(x, kernel, bias, (1, up.stride[0]), (0, padding))
-        return self.with_ends(heard.squeeze(2), x, up)
+        return _without(self.with_ends(heard.squeeze(2), x, up), *ends)
 
     def _native(self, x: Tensor) -> ModuleType | None:
         """What decodes by compiled functions, where these can: one thread, nothing to learn."""
@@ -261,6 +266,37 @@ class Decoder(nn.Module):
         heard[..., :1] = self.out(up(x[..., :ends]))[:, :, 0, :1]
         heard[..., -1:] = self.out(up(x[..., -ends:]))[:, :, 0, -1:]
         return heard
+
+
+def _without(x: Tensor, before: int, behind: int) -> Tensor:
+    """Tensor[..., T] less some at either end."""
+    return x[..., before : x.shape[-1] - behind]
+
+
+def _cuts(layers: Sequence[Layer], beside: tuple[int, int]) -> list[tuple[int, int]]:
+    """How many positions fall away at either end before each layer of a decoder, and of the audio.
+
+    What lies `beside` the codes that are heard reaches far among codes, and hardly at all where
+    there are most positions. So each stage drops what those after it do not reach.
+    """
+    reach, reaches = 1, list[int]()  # that of the last convolution of all
+    for layer in reversed(layers):
+        if isinstance(layer, ConvUp):
+            reach = -(-reach // layer.stride[0]) + 1
+        else:
+            wide = layer if isinstance(layer, Conv) else layer.model[1]
+            assert isinstance(wide, Conv)
+            reach += wide.dilation[0]
+        reaches.append(reach)
+    there, cuts, is_new_stage = list(beside), list[tuple[int, int]](), True
+    for layer, reach in zip(layers, reversed(reaches), strict=True):
+        before, behind = (max(0, n - reach) if is_new_stage else 0 for n in there)
+        cuts.append((before, behind))
+        there = [there[0] - before, there[1] - behind]
+        is_new_stage = isinstance(layer, ConvUp)
+        if isinstance(layer, ConvUp):
+            there = [n * layer.stride[0] for n in there]
+    return [*cuts, (there[0], there[1])]
 
 
 class RestartRandomness(Protocol):
@@ -475,17 +511,23 @@ class VQVAE(nn.Module):
         return [self.codebook(n).encode(self.encoder_output(audio, n)) for n in levels]
 
     def decode(
-        self, codes: Sequence[Tensor], start_level: int = 0, *, is_coarse: bool = False
+        self,
+        codes: Sequence[Tensor],
+        start_level: int = 0,
+        *,
+        is_coarse: bool = False,
+        beside: tuple[int, int] = (0, 0),
     ) -> Tensor:
         """Codes of levels `start_level` and up -> Tensor[B, T, 1].
 
         As in the original only the codes of `start_level` itself, codes[0], are heard. is_coarse:
         in bfloat16 where that is quick, 50 dB below which (the starter) it is another sound.
+        beside: codes at either end whose own audio is not wanted, as for `Decoder`.
         """
         vectors = self.codebook(start_level).decode(codes[0])
         if is_coarse and has_quick_bfloat16() and lies_better(vectors):
             vectors = vectors.bfloat16()
-        audio: Tensor = self.decoders[start_level](vectors)
+        audio: Tensor = self.decoders[start_level](vectors, beside)
         return audio.float().transpose(1, 2)
 
     def encode_chunked(self, audio: Tensor, level: int, chunk_seconds: float = 4.0) -> Tensor:
@@ -506,7 +548,11 @@ class VQVAE(nn.Module):
             return self.encode(heard, level, level + 1)[0].to(audio.device)
 
         size = max(1, round(chunk_seconds * self.config.sample_rate_hz / hop))
-        return torch.cat(list(_with_halo(piece, total, size, halo, 1)), dim=1)
+        each = [
+            piece(left, right)[:, start - left : end - left]
+            for start, end, left, right in _pieces(range(total), total, size, halo)
+        ]
+        return torch.cat(each, dim=1)
 
     def decode_chunked(
         self,
@@ -516,18 +562,23 @@ class VQVAE(nn.Module):
         kept: Pieces | None = None,
         *,
         is_coarse: bool = False,
+        of: range | None = None,
     ) -> Tensor:
         """`decode` of one level in pieces: Tensor[B, T / hop] -> Tensor[B, T, 1].
 
         kept: pieces of earlier calls, which those of the same codes are taken from; the first
         `MOST_KEPT_PIECES` of a level are added. is_coarse: as for `decode`, and in pieces twice as
-        long, whose numbers take as much memory. Pieces are of one length, up to half as long again
-        as asked for: each has to be decoded with what lies beside it.
+        long, whose numbers take as much memory. of: which codes' audio is wanted, all by default.
+        Pieces are of one length, up to half as long again as asked for.
         """
+        if of is None:
+            of = range(codes.shape[1])
+        if not of:
+            return codes.new_empty((len(codes), 0, 1), dtype=torch.float32)
         hop = self.config.hop_samples(level)
         longest = chunk_seconds * (2 if is_coarse else 1) * self.config.sample_rate_hz / hop
-        size = max(1, -(-codes.shape[1] // max(1, round(codes.shape[1] / max(1.0, longest)))))
-        pieces = self.decode_pieces(codes, level, size, kept, is_coarse=is_coarse)
+        size = max(1, -(-len(of) // max(1, round(len(of) / max(1.0, longest)))))
+        pieces = self.decode_pieces(codes, level, size, kept, is_coarse=is_coarse, of=of)
         return torch.cat(list(pieces), dim=1)
 
     def decode_pieces(
@@ -538,37 +589,30 @@ class VQVAE(nn.Module):
         kept: Pieces | None = None,
         *,
         is_coarse: bool = False,
+        of: range | None = None,
     ) -> Iterator[Tensor]:
         """Audio of `size_codes` codes after the other, Tensor[B, size * hop, 1] each."""
-
-        def piece(start: int, end: int) -> Tensor:
-            part = codes[:, start:end]
+        total, halo = codes.shape[1], self.config.decoder_halo_codes(level)
+        of = range(total) if of is None else of
+        for start, end, left, right in _pieces(of, total, size_codes, halo):
+            part, beside = codes[:, left:right], (start - left, right - end)
             there = part.to(self.codebook(level).k.device)
             if kept is None or is_coarse:
-                return self.decode([there], level, is_coarse=is_coarse).to(codes.device)
-            key = level, part.cpu().numpy().tobytes()
-            if key in kept:
-                return kept[key]
-            made = self.decode([there], level).to(codes.device)
-            if sum(of == level for of, _ in kept) < MOST_KEPT_PIECES:
+                made = self.decode([there], level, is_coarse=is_coarse, beside=beside)
+                yield made.to(codes.device)
+                continue
+            key = level, beside, part.cpu().numpy().tobytes()
+            if key not in kept:
+                made = self.decode([there], level, beside=beside).to(codes.device)
+                if sum(of_level == level for of_level, *_ in kept) >= MOST_KEPT_PIECES:
+                    yield made
+                    continue
                 kept[key] = made
-            return made
-
-        halo = self.config.decoder_halo_codes(level)
-        yield from _with_halo(
-            piece, codes.shape[1], size_codes, halo, self.config.hop_samples(level)
-        )
+            yield kept[key]
 
 
-def _with_halo(
-    piece: Callable[[int, int], Tensor], total: int, size: int, halo: int, scale: int
-) -> Iterator[Tensor]:
-    """piece(start, end) over [0, total) with a halo on either side that is cut off again.
-
-    `scale` is the number of output positions (dim 1) per input position.
-    """
-    for start in range(0, total, size):
-        end = min(start + size, total)
-        left, right = max(0, start - halo), min(total, end + halo)
-        out = piece(left, right)
-        yield out[:, (start - left) * scale : (end - left) * scale]
+def _pieces(of: range, total: int, size: int, halo: int) -> Iterator[tuple[int, int, int, int]]:
+    """Start and end of pieces of `of`, and both with what lies beside them within [0, total)."""
+    for start in range(of.start, of.stop, size):
+        end = min(start + size, of.stop)
+        yield start, end, max(0, start - halo), min(total, end + halo)

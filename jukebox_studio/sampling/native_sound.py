@@ -36,9 +36,14 @@ def can_decode(decoder: Decoder) -> bool:
     )
 
 
-def decoded(decoder: Decoder, layers: Sequence[Layer], x: Tensor) -> Tensor:
-    """Tensor[B, emb, T / hop] -> Tensor[B, 1, T]. layers: all but `decoder.out`."""
-    return torch.cat([_row_decoded(decoder, layers, row) for row in x.transpose(1, 2)])
+def decoded(
+    decoder: Decoder, layers: Sequence[Layer], cuts: Sequence[tuple[int, int]], x: Tensor
+) -> Tensor:
+    """Tensor[B, emb, T / hop] -> Tensor[B, 1, T]. layers: all but `decoder.out`.
+
+    cuts: how many positions fall away at either end before each of them, and of the audio.
+    """
+    return torch.cat([_row_decoded(decoder, layers, cuts, row) for row in x.transpose(1, 2)])
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,10 @@ class _Rows:
         self.whole[-self.spare :] = 0.0
         return self
 
+    def cut(self, before: int, behind: int) -> _Rows:
+        """Without some, in the same memory: beside what is left lie others than zeros."""
+        return _Rows(self.whole[before : len(self.whole) - behind], self.spare)
+
     @property
     def there(self) -> Tensor:
         return self.whole[self.spare : -self.spare]
@@ -71,12 +80,17 @@ class _Rows:
         return self.whole.data_ptr() + (self.spare + position) * self.row_bytes
 
 
-def _row_decoded(decoder: Decoder, layers: Sequence[Layer], x: Tensor) -> Tensor:
+def _row_decoded(
+    decoder: Decoder, layers: Sequence[Layer], cuts: Sequence[tuple[int, int]], x: Tensor
+) -> Tensor:
     """Tensor[T / hop, emb] -> Tensor[1, 1, T]."""
     rows, other = _Rows.of(*x.shape), None
     rows.there.copy_(x)
     *layers, up = layers
-    for layer in layers:
+    *cuts, last_cut, ends = cuts
+    for layer, cut in zip(layers, cuts, strict=True):
+        if any(cut):
+            rows, other = rows.cut(*cut), None
         if isinstance(layer, ConvUp):
             rows, other = _widened(layer, rows), None
         elif isinstance(layer, Conv):
@@ -84,8 +98,11 @@ def _row_decoded(decoder: Decoder, layers: Sequence[Layer], x: Tensor) -> Tensor
         else:  # from one into the other and back: memory that is new has to be found first
             rows, other = _with_residual(layer, rows, other), rows
     assert isinstance(up, ConvUp)
-    heard = _heard(decoder, up, rows)
-    return decoder.with_ends(heard[None, None], rows.there.t()[None, :, None], up)
+    rows = rows.cut(*last_cut)
+    heard = _heard(decoder, up, rows)[None, None]
+    heard = decoder.with_ends(heard, rows.there.t()[None, :, None], up)
+    before, behind = ends
+    return heard[..., before : heard.shape[2] - behind]
 
 
 def _over_three(conv: Conv, x: _Rows) -> _Rows:

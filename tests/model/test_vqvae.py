@@ -11,8 +11,10 @@ from jukebox_studio.model.config import PUBLISHED_VQVAE, STARTER_VQVAE, TINY_VQV
 from jukebox_studio.model.vqvae import (
     VQVAE,
     Codebook,
+    ConvUp,
     Decoder,
     Pieces,
+    _cuts,
     has_quick_bfloat16,
     layers_of,
 )
@@ -116,6 +118,45 @@ def test_compiled_pieces_are_as_the_whole_to_the_bit() -> None:
         assert torch.equal(pieces, whole)
         both = model.decode([torch.cat([codes.flip(1), codes])], level)
         assert torch.equal(both[1:], whole)
+
+
+@pytest.mark.parametrize("config", [TINY_VQVAE, UNEVEN, STARTER_VQVAE], ids=lambda c: c.name)
+@pytest.mark.parametrize("threads", [1, 2])  # compiled, where channels are whole vectors; torch's
+@torch.no_grad()
+def test_codes_beside_the_others_change_their_sound_and_are_not_heard(
+    config: VQVAEConfig, threads: int
+) -> None:
+    model = random_model(config)
+    torch.set_num_threads(threads)
+    try:
+        for level in range(config.levels):
+            halo, hop = config.decoder_halo_codes(level), config.hop_samples(level)
+            codes = torch.randint(config.codebook_size, (2, 2 * halo + 9))
+            whole = model.decode([codes], level)
+            for before, behind in ((halo, halo), (0, halo), (1, 0), (halo // 2, 3), (0, 0)):
+                heard = model.decode([codes], level, beside=(before, behind))
+                part = whole[:, before * hop : whole.shape[1] - behind * hop]
+                torch.testing.assert_close(heard, part, rtol=0, atol=2e-6)
+                if threads == 1 and config is STARTER_VQVAE:
+                    assert torch.equal(heard, part)
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_what_lies_beside_is_dropped_where_positions_are_many() -> None:
+    for level, decoder in enumerate(VQVAE(PUBLISHED_VQVAE).decoders):
+        assert isinstance(decoder, Decoder)
+        layers = [layer for block in reversed(decoder.level_blocks) for layer in layers_of(block)]
+        halo = PUBLISHED_VQVAE.decoder_halo_codes(level)
+        cuts = _cuts(layers, (halo, halo))
+        assert cuts[0] == (0, 0), "the codes' own stage reaches all of them"
+        beside = halo
+        for layer, (before, behind) in zip(layers, cuts[:-1], strict=True):
+            assert before == behind <= beside
+            beside = (beside - before) * (layer.stride[0] if isinstance(layer, ConvUp) else 1)
+        # Without it, all of the halo would have been decoded.
+        assert cuts[-1] == (beside, beside)
+        assert 0 < beside < halo * PUBLISHED_VQVAE.hop_samples(level) / 4
 
 
 def test_a_decoder_learns_beside_its_compiled_functions() -> None:
