@@ -64,6 +64,8 @@ TAIL_KEEP = 0.75
 """How hard the codes that are made again before a joint are held to those of the clip."""
 PREVIEW_SECONDS = 2.0
 """Of new music between one preview and the next, at least."""
+SOON_SECONDS = 1.0
+"""What is whole within these is not heard in parts before: decoding those would only delay it."""
 SIDE_STREAM = 2**16
 """Added to a variant's number for the randomness of its second bottom level."""
 AGREEMENT_SECONDS = 10
@@ -737,7 +739,8 @@ class _Previews:
     """Decodes what there is of each variant, for those who listen meanwhile.
 
     At first after two seconds of music, and then when there is twice as much as was heard before
-    and half of that could have been listened to, or all of it: more often nobody could tell.
+    and half of that could have been listened to, or all of it: more often nobody could tell. Not
+    where all of it comes soon.
     """
 
     def __init__(self, render: _Render, level: int, grows: bool) -> None:
@@ -750,13 +753,16 @@ class _Previews:
         self._seconds_per_code = hop / render.canvas.rate_hz
         self._told = dict[int, tuple[int, float]]()
         """When the rows from a row on were last heard: codes there, and the time."""
+        self._begun: tuple[int, float] | None = None
+        """Codes there at first, and the time."""
 
     def told(self, before: Tensor, window: Window, rows: slice, codes: Tensor) -> Iterator[Preview]:
         """`codes` of the window so far are there for `rows`."""
         if not self._grows:
             return
         there, now = window.start + codes.shape[1], time.monotonic()
-        if there < self._first:
+        self._begun = self._begun or (there, now)
+        if there < self._first or self._comes_soon(there, now, rows):
             return
         if told := self._told.get(rows.start):
             codes_then, then = told
@@ -765,12 +771,20 @@ class _Previews:
             is_worth_it = listened >= heard or (listened >= heard / 2 and new >= heard)
             if new < self._step_codes or not is_worth_it:
                 return
-            if there + self._step_codes > self._render.canvas.plan.needed_codes:
-                return  # all of it comes soon
         self._told[rows.start] = there, now
         for row in range(rows.start, min(rows.stop, len(self._variants))):
             song = torch.cat([before[row, : window.start], codes[row - rows.start]])
             yield from self._grown(row, song)
+
+    def _comes_soon(self, there: int, now: float, rows: slice) -> bool:
+        """Whether all of the level is there nearly, or will be at the pace up to now."""
+        assert self._begun is not None
+        left = self._render.canvas.plan.needed_codes - there
+        if rows.start in self._told and left < self._step_codes:
+            return True
+        then, begun = self._begun
+        is_alone = rows.start == 0 and rows.stop >= len(self._variants)  # no other rows to wait for
+        return is_alone and (now - begun) * left < SOON_SECONDS * (there - then)
 
     def whole(self, made: Tensor) -> Iterator[Preview]:
         """All of the level is there."""

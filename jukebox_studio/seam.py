@@ -190,17 +190,26 @@ def _joined(
     if not lack_db:
         return joined
     gain = 10 ** (float(np.clip(lack_db, -MOST_TREBLE_GAIN_DB, MOST_TREBLE_GAIN_DB)) / 20)
-    both = np.concatenate([heard, new])
-    low = scipy.signal.firwin(_SPLIT_TAPS, TREBLE_FROM_HZ, fs=rate_hz)
-    treble = both - scipy.signal.fftconvolve(both, low[:, None], mode="same", axes=0)
-    curve = np.ones(len(both))
-    curve[len(heard) :] = 0.0
-    curve[len(heard) : len(heard) + reach_samples] = _held_and_let_go(
-        reach_samples, round(TREBLE_SECONDS * rate_hz), round(_TREBLE_FADE_SECONDS * rate_hz)
-    )
-    led = (both + (gain - 1) * curve[:, None] * treble).astype(np.float32)
+    led = _led_treble(heard, new, gain, rate_hz, reach_samples)
     heard, new = led[: len(heard)], led[len(heard) :]
     return _fitted(clip_tail, heard, new, rate_hz, reach_samples, own.steps)
+
+
+def _led_treble(
+    heard: Samples, new: Samples, gain: float, rate_hz: int, reach_samples: int
+) -> Samples:
+    """Both [H, C] and [T, C] in one, the treble raised by `gain` up to the joint, then let go."""
+    held, go = round(TREBLE_SECONDS * rate_hz), round(_TREBLE_FADE_SECONDS * rate_hz)
+    end = len(heard) + min(reach_samples, held + go)
+    curve = np.ones(end)
+    curve[len(heard) :] = _held_and_let_go(reach_samples, held, go)[: end - len(heard)]
+    led = np.concatenate([heard, new]).astype(np.float32)
+    low = scipy.signal.firwin(_SPLIT_TAPS, TREBLE_FROM_HZ, fs=rate_hz)
+    # What lies behind the end has its part in what is filtered out before it.
+    near = led[: end + _SPLIT_TAPS]
+    bass = scipy.signal.fftconvolve(near, low[:, None], mode="same", axes=0)
+    led[:end] += (gain - 1) * curve[:, None] * (near - bass)[:end]
+    return led
 
 
 def _treble_lack_db(report: JointReport) -> float:

@@ -760,6 +760,7 @@ def test_previews_come_as_often_as_they_can_be_listened_to(
 ) -> None:
     monkeypatch.setattr(engine, "PREVIEW_SECONDS", 0.02)
     monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "SOON_SECONDS", 0.0)
     request = Request(make_clip(), Continue(0.3, "seconds"), variants=1, preview_only=True)
     now = 0.0
     monkeypatch.setattr(engine.time, "monotonic", lambda: now)
@@ -784,6 +785,10 @@ def test_previews_come_as_often_as_they_can_be_listened_to(
     assert len(doubled) >= 3
     assert all(after >= 1.5 * before for before, after in pairwise(doubled[:-1]))
     assert len(lengths(0.01)) > len(doubled)
+    # At 1.5 times its speed all of it takes 0.2 s.
+    monkeypatch.setattr(engine, "SOON_SECONDS", 0.5)
+    assert len(lengths(1.4)) == 1
+    assert len(lengths(0.02)) > 1
 
 
 def test_a_span_is_previewed_when_it_is_whole(
