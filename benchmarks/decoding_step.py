@@ -5,7 +5,8 @@
     VENV/bin/python benchmarks/decoding_step.py --draw docs/images/decoding_step.png
         [--document docs/performance.md]
 
-Every case runs in a process of its own. Caches are filled, and steps are taken at the start, in the
+Every case runs in a process of its own, and what does not fit into memory beside the others in one
+more, after them. Caches are filled, and steps are taken at the start, in the
 middle and at the end of a window, a few of each program in turn. The bandwidth is that of the
 fastest bare product of a matrix with a vector over weights larger than the cache, in the same
 process; the floor of a step is the time in which all its weights can be read so.
@@ -25,7 +26,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -173,6 +174,7 @@ class Ours:
         self.decoder: Decoder | None = None
 
     def begin(self, batch: int, position: int) -> None:
+        self.decoder = None  # its caches go before there are new ones
         conditioning = self.prior.conditioning(None, None)
         self.decoder = Decoder(self.prior, batch, conditioning, precision=self.precision)
         stack = self.decoder._stack
@@ -232,7 +234,9 @@ def check_same(peer: Peer, ours: Ours) -> float:
     return worst
 
 
-def measure(name: str, threads: int, batches: list[int], steps: int, seconds: float) -> Any:
+def measure(
+    name: str, threads: int, batches: list[int], programs: list[str], steps: int, seconds: float
+) -> Any:
     """One case: {batch: {program: {place: [seconds of each step]}}} and what goes with it."""
     torch.set_num_threads(threads)
     case = CASES[name]
@@ -244,17 +248,16 @@ def measure(name: str, threads: int, batches: list[int], steps: int, seconds: fl
         prior = Prior(case.config())
     prior.load_state_dict(peer.weights(), assign=True)
     prior.eval().requires_grad_(False)
-    runners: dict[str, Peer | Ours] = {"transformers": peer}
+    runners: dict[str, Peer | Ours] = {"transformers": peer} if "transformers" in programs else {}
     held = {"transformers": peer_bytes}
     precisions: tuple[Precision, ...] = ("float32", "int8")
     native()  # before memory is looked at
-    for precision in precisions:
+    for precision in [p for p in precisions if p in programs]:
         before = process.memory_info().rss
         ours = Ours(prior, precision)
         ours.begin(1, 0)
         held[precision] = process.memory_info().rss - before - ours.cache_bytes()
         runners[precision] = ours
-    ours = Ours(prior, "float32")
     read = sum(
         p.numel()
         for n, p in prior.prior.named_parameters()
@@ -263,9 +266,10 @@ def measure(name: str, threads: int, batches: list[int], steps: int, seconds: fl
     found: dict[str, Any] = {
         "weights": read,
         "held_bytes": held,
-        "difference": check_same(peer, ours),
         "batches": {},
     }
+    if len(programs) == len(PROGRAMS):
+        found["difference"] = check_same(peer, Ours(prior, "float32"))
     places = {
         "start": 0,
         "middle": case.positions // 2 - steps // 2,
@@ -275,27 +279,26 @@ def measure(name: str, threads: int, batches: list[int], steps: int, seconds: fl
         ids = torch.randint(2048, (steps, batch), generator=torch.Generator().manual_seed(2))
         times: dict[str, dict[str, list[float]]] = {}
         held_of: dict[str, int] = {}
-        # One after the other where their caches do not fit side by side.
-        for group in _groups(runners, cache_values(case.config()) * 4 * batch):
-            part = {program: runners[program] for program in group}
-            times |= {program: {} for program in group}
-            for place, position in places.items():
-                for program, runner in part.items():
-                    runner.begin(batch, position)
-                    times[program][place] = []
-                spent = dict.fromkeys(part, 0.0)
-                for first in range(0, steps, TURN):
-                    for program, runner in part.items():
-                        for i in range(first, min(first + TURN, steps)):
-                            # A slow program has fewer steps than others, but never none.
-                            if spent[program] > seconds:
-                                break
-                            took = _time(partial(runner.step, ids[i]))
-                            spent[program] += took
-                            times[program][place].append(took)
+        part = runners
+        if len(runners) > 1 and not _fit(runners, cache_values(case.config()) * 4 * batch):
+            part = {}
+        for place, position in places.items():
             for program, runner in part.items():
-                held_of[program] = runner.cache_bytes()
-                runner.begin(1, 0)  # gives the memory back
+                runner.begin(batch, position)
+                times.setdefault(program, {})[place] = []
+            spent = dict.fromkeys(part, 0.0)
+            for first in range(0, steps, TURN):
+                for program, runner in part.items():
+                    for i in range(first, min(first + TURN, steps)):
+                        # A slow program has fewer steps than others, but never none.
+                        if spent[program] > seconds:
+                            break
+                        took = _time(partial(runner.step, ids[i]))
+                        spent[program] += took
+                        times[program][place].append(took)
+        for program, runner in part.items():
+            held_of[program] = runner.cache_bytes()
+            runner.begin(1, 0)  # gives the memory back
         found["batches"][str(batch)] = {
             "ms": {
                 program: {place: 1e3 * statistics.median(t) for place, t in by_place.items()}
@@ -313,16 +316,14 @@ def measure(name: str, threads: int, batches: list[int], steps: int, seconds: fl
     return found
 
 
-def _groups(programs: Iterable[str], cache_bytes: int) -> list[list[str]]:
-    """Those that are measured by turns; what fits into memory by no means is in none.
+def _fit(programs: Iterable[str], cache_bytes: int) -> bool:
+    """Whether the caches of all fit into memory side by side.
 
-    cache_bytes: of one program. The peer copies a cache when it adds to it.
+    cache_bytes: of one program. The peer copies that of a layer when it adds to it; ours keeps what
+    it is told of its positions too.
     """
-    free = 0.9 * psutil.virtual_memory().available
-    need = {p: cache_bytes * (1.5 if p == "transformers" else 1.1) for p in programs}
-    if sum(need.values()) <= free:
-        return [list(need)]
-    return [[p] for p, size in need.items() if size <= free]
+    need = sum(cache_bytes * (1.5 if p == "transformers" else 1.2) for p in programs)
+    return need <= 0.9 * psutil.virtual_memory().available
 
 
 def _ms(found: Any, batch: int) -> dict[str, dict[str, float]]:
@@ -435,10 +436,11 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--draw", type=Path, help="only draw and print what was measured")
     parser.add_argument("--document", type=Path, help="whose table to replace by this one")
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)  # programs, of one process
     given = parser.parse_args()
     if given.one:
-        found = measure(given.case[0], given.threads[0], given.batch, given.steps, given.seconds)
+        case, threads = given.case[0], given.threads[0]
+        found = measure(case, threads, given.batch, given.one, given.steps, given.seconds)
         print(json.dumps(found))
         return
     results: dict[str, Any] = {"cases": {}}
@@ -454,15 +456,16 @@ def main() -> None:
         }
         for name in given.case:
             for threads in given.threads:
-                command = [sys.executable, __file__, "--one", "--case", name]
-                command += ["--threads", str(threads), "--batch", *map(str, given.batch)]
-                command += ["--steps", str(given.steps), "--seconds", str(given.seconds)]
-                environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
-                if done.returncode:
+                if (found := _apart(name, threads, given.batch, PROGRAMS, given)) is None:
                     print(f"{name}/{threads} failed; what was there of it stays.", file=sys.stderr)
                     continue
-                results["cases"][f"{name}/{threads}"] = json.loads(done.stdout)
+                for batch, of in found["batches"].items():
+                    for program in [p for p in PROGRAMS if p not in of["ms"]]:
+                        alone = _apart(name, threads, [int(batch)], [program], given)
+                        if alone is not None:
+                            for what, values in of.items():
+                                values |= alone["batches"][batch][what]
+                results["cases"][f"{name}/{threads}"] = found
                 given.results.parent.mkdir(parents=True, exist_ok=True)
                 given.results.write_text(json.dumps(results, indent=1) + "\n")
     else:
@@ -477,6 +480,18 @@ def main() -> None:
         picture = "![Codes per second by batch](images/decoding_step.png)"
         whole = f"{before}{BEGIN}\n{table(results)}\n\n{picture}\n{END}{after}"
         given.document.write_text(whole, encoding="utf-8")
+
+
+def _apart(
+    name: str, threads: int, batches: list[int], programs: Sequence[str], given: argparse.Namespace
+) -> Any:
+    """What `measure` finds in a process of its own; None where that failed."""
+    command = [sys.executable, __file__, "--one", *programs, "--case", name]
+    command += ["--threads", str(threads), "--batch", *map(str, batches)]
+    command += ["--steps", str(given.steps), "--seconds", str(given.seconds)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=False)
+    return None if done.returncode else json.loads(done.stdout)
 
 
 def _processor() -> str:
