@@ -407,7 +407,8 @@ def draw(results: dict[str, Any], path: Path) -> None:
     kinds = sorted(
         {(r["case"], r["threads"]) for r in rows}, key=lambda k: (int(k[0].split()[0]), k[1])
     )
-    figure, panels = plt.subplots(1, len(kinds), figsize=(3 * len(kinds), 3), squeeze=False)
+    size = (3 * len(kinds), 3.3)
+    figure, panels = plt.subplots(1, len(kinds), figsize=size, squeeze=False, layout="constrained")
     for axes, kind in zip(panels[0], kinds, strict=True):
         for program in PROGRAMS:
             of = [r for r in rows if (r["case"], r["threads"]) == kind and r["program"] == program]
@@ -416,8 +417,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
         axes.set_xticks(BATCHES, [str(b) for b in BATCHES])
         axes.minorticks_off()
     panels[0][0].set_ylabel("codes per second")
-    panels[0][0].legend()
-    figure.tight_layout()
+    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)
 
