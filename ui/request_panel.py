@@ -264,13 +264,19 @@ class RequestPanel(QWidget):
             self.tr("As the model recommends"),
             self.tr("Draw every level as the model recommends"),
         )
-        self.in_bytes = QCheckBox(self.tr("Quicker, less exact"))
+        self.precision = QComboBox()
+        for text, value in (
+            (self.tr("32 bits: exact"), "float32"),
+            (self.tr("16 bits: for a GPU"), "float16"),
+            (self.tr("8 bits: quicker"), "int8"),
+        ):
+            self.precision.addItem(text, value)
         describe(
-            self.in_bytes,
-            self.tr("Quicker, less exact"),
+            self.precision,
+            self.tr("Numbers"),
             self.tr(
-                "Compute with numbers of 8 bits: large models are done sooner, and the same seed"
-                " gives a slightly different result"
+                "What is computed with: numbers of 8 bits are quicker on a processor, those of 16"
+                " take half the memory of a GPU; the same seed gives a slightly different result"
             ),
         )
         self.candidates = QSpinBox()
@@ -471,7 +477,7 @@ class RequestPanel(QWidget):
         heading.setStretch(0, 1)
         inside.addLayout(heading)
         inside.addWidget(self.sampling)
-        inside.addWidget(self.in_bytes)
+        inside.addLayout(_pair(self._heading(self.tr("Numbers"), self.precision), self.precision))
         self._level_box = column()
         inside.addLayout(self._level_box)
         self._candidates_row = _holder(
@@ -535,9 +541,9 @@ class RequestPanel(QWidget):
             self.clip_seconds,
         ):
             spin.valueChanged.connect(lambda _: self._edited())
-        for combo in (self.unit, self.file_format):
+        for combo in (self.unit, self.file_format, self.precision):
             combo.currentIndexChanged.connect(lambda _: self._edited())
-        for box in (self.in_bytes, self.to_grid, self.preview_only, self.says_place):
+        for box in (self.to_grid, self.preview_only, self.says_place):
             box.toggled.connect(lambda _: self._edited())
         for amount in (self.style_guidance, self.lyric_guidance, self.width_amount):
             amount.changed.connect(lambda _: self._edited())
@@ -666,7 +672,7 @@ class RequestPanel(QWidget):
             width=self.width_amount.value(),
             to_grid=self.to_grid.isChecked(),
             file_format=self.file_format.currentData(),
-            precision="int8" if self.in_bytes.isChecked() else "float32",
+            precision=self.precision.currentData(),
         )
 
     def set_draft(self, draft: Draft) -> None:
@@ -706,7 +712,7 @@ class RequestPanel(QWidget):
         self.width_amount.set_value(draft.width)
         self.to_grid.setChecked(draft.to_grid)
         self.file_format.setCurrentIndex(self.file_format.findData(draft.file_format))
-        self.in_bytes.setChecked(draft.precision == "int8")
+        self.precision.setCurrentIndex(self.precision.findData(draft.precision))
         self._is_loading = False
         self._refresh()
 

@@ -242,12 +242,15 @@ def test_top_k_and_top_p_exclude_each_other(qtbot: QtBot, panel: RequestPanel) -
     assert made(panel).sampling == Sampling(1.1, 0, 0.5, "exact")
 
 
-def test_a_result_can_be_had_sooner_and_less_exact(panel: RequestPanel) -> None:
+def test_a_result_can_be_had_sooner_or_in_less_memory_and_less_exact(
+    qtbot: QtBot, panel: RequestPanel
+) -> None:
     panel.drawing_fold.set_open(True)
     assert made(panel).precision == "float32"
-    panel.in_bytes.click()
-    assert made(panel).precision == "int8"
-    assert "slightly different" in panel.in_bytes.toolTip()
+    assert "slightly different" in panel.precision.toolTip()
+    for precision in ("float16", "int8"):
+        qtbot.keyClick(panel.precision, KEY.Key_Down)
+        assert made(panel).precision == precision
 
 
 def test_a_level_can_be_drawn_otherwise(qtbot: QtBot, panel: RequestPanel) -> None:

@@ -1499,12 +1499,24 @@ oder eine Region aus der DAW senden.</translation>
         <translation>Jede Ebene so ziehen, wie das Modell es empfiehlt</translation>
     </message>
     <message>
-        <source>Quicker, less exact</source>
-        <translation>Schneller, weniger genau</translation>
+        <source>32 bits: exact</source>
+        <translation>32 Bit: genau</translation>
     </message>
     <message>
-        <source>Compute with numbers of 8 bits: large models are done sooner, and the same seed gives a slightly different result</source>
-        <translation>Mit Zahlen aus 8 Bit rechnen: Große Modelle sind früher fertig, und derselbe Startwert gibt ein etwas anderes Ergebnis</translation>
+        <source>16 bits: for a GPU</source>
+        <translation>16 Bit: für eine Grafikkarte</translation>
+    </message>
+    <message>
+        <source>8 bits: quicker</source>
+        <translation>8 Bit: schneller</translation>
+    </message>
+    <message>
+        <source>Numbers</source>
+        <translation>Zahlen</translation>
+    </message>
+    <message>
+        <source>What is computed with: numbers of 8 bits are quicker on a processor, those of 16 take half the memory of a GPU; the same seed gives a slightly different result</source>
+        <translation>Womit gerechnet wird: Zahlen aus 8 Bit sind auf einem Prozessor schneller, die aus 16 brauchen halb so viel Speicher einer Grafikkarte; derselbe Startwert gibt ein etwas anderes Ergebnis</translation>
     </message>
     <message>
         <source>Candidates</source>
