@@ -2,9 +2,9 @@
 
     python benchmarks/style_by_level.py --data DATA --cache CACHE [--model starter] [--windows 1]
 
-DATA and CACHE as for int8_bits.py. Codes of held-out recordings, predicted when the artist and the
-genres are known and when they are not; and how far the two predictions lie apart (KL divergence).
-All in bits per code.
+DATA and CACHE as for precision_bits.py. Codes of held-out recordings, predicted when the artist and
+the genres are known and when they are not; and how far the two predictions lie apart (KL
+divergence). All in bits per code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 
 import torch
 from held_out_codes import add_options, held_out  # beside this file
-from int8_bits import bits, sampler_logits  # beside this file
+from precision_bits import bits, sampler_logits  # beside this file
 from torch.nn import functional as F
 
 from jukebox_studio.style import UNKNOWN

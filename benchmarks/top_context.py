@@ -2,8 +2,8 @@
 
     python benchmarks/top_context.py --data DATA --cache CACHE [--model starter] [--windows 3]
 
-DATA and CACHE as for int8_bits.py. The same 128 codes of held-out recordings are predicted with
-so and so many codes before them, up to all that a window that hops by 128 has. Differences are
+DATA and CACHE as for precision_bits.py. The same 128 codes of held-out recordings are predicted
+with so and so many codes before them, up to all that a window that hops by 128 has. Differences are
 those to the most, with their 95 % interval over places.
 """
 
@@ -15,7 +15,7 @@ import statistics
 
 import torch
 from held_out_codes import add_options, held_out  # beside this file
-from int8_bits import sampler_logits  # beside this file
+from precision_bits import sampler_logits  # beside this file
 from torch.nn import functional as F
 
 BEFORE = (896, 768, 640, 512, 256)

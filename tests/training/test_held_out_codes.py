@@ -25,7 +25,7 @@ def make_music(folder: Path) -> None:
     (folder / "tracks.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def test_int8_and_style_are_measured_on_the_split_that_was_asked_for(
+def test_precisions_and_style_are_measured_on_the_split_that_was_asked_for(
     tiny_bundle: Path, tmp_path: Path
 ) -> None:
     make_music(tmp_path)
@@ -36,7 +36,7 @@ def test_int8_and_style_are_measured_on_the_split_that_was_asked_for(
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     results = tmp_path / "results.json"
-    printed = run("int8_bits.py", "--windows", "2", "--results", str(results))
+    printed = run("precision_bits.py", "--windows", "2", "--results", str(results))
     found = json.loads(results.read_text(encoding="utf-8"))
     assert (found["model"], found["split"], list(found["levels"])) == (
         "tiny",
@@ -45,7 +45,9 @@ def test_int8_and_style_are_measured_on_the_split_that_was_asked_for(
     )
     for level in found["levels"].values():
         assert level["windows"] == 4, "two of each track"
-        assert abs(level["int8"] - level["float32"]) < 0.1
+        for precision, most in (("float16", 0.01), ("int8", 0.1)):
+            assert abs(level[precision] - level["float32"]) < most
+            assert level[f"{precision} error"] > 0
         assert abs(level["plain"] - level["float32"]) < 1e-3
-    assert printed.count("\n") == 4
+    assert printed.count("\n") == 2 + 3 * 2
     assert run("style_by_level.py").count("| 2 |") == 2

@@ -1,15 +1,16 @@
-"""What int8 costs on music that the model was not trained on: bits per code, and logits.
+"""What fewer bits cost on music that the model was not trained on: bits per code, and logits.
 
-    python benchmarks/int8_bits.py --data DATA [--model starter] [--split validation]
+    python benchmarks/precision_bits.py --data DATA [--model starter] [--split validation]
         [--cache CACHE] [--windows 4]
 
-DATA is the folder that the starter's recipe makes, CACHE the one of `jukebox-studio evaluate`. Both
+DATA is the folder that the starter's recipe makes, CACHE the one of `jukebox-studio evaluate`. All
 precisions predict the same codes of the same windows, through the sampler's own stack.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 from pathlib import Path
@@ -25,7 +26,8 @@ from jukebox_studio.model.prior import Prior
 from jukebox_studio.sampling.decode import cached_stack, stack_logits
 from jukebox_studio.training.codes import Batch, CodeWindows
 
-RESULTS = Path(__file__).parent / "results" / "int8_bits.json"
+COARSE: tuple[Precision, ...] = ("float16", "int8")
+RESULTS = Path(__file__).parent / "results" / "precision_bits.json"
 
 
 def sampler_logits(prior: Prior, batch: Batch, precision: Precision) -> Tensor:
@@ -39,7 +41,7 @@ def sampler_logits(prior: Prior, batch: Batch, precision: Precision) -> Tensor:
     if prior.prior.conditions_output and x_cond is not None:
         h = h + x_cond
     logits = stack_logits(prior.prior, h.flatten(0, 1), precision)
-    return logits.view(*ids.shape, -1)[:, -batch.codes.shape[1] :]
+    return logits.view(*ids.shape, -1)[:, -batch.codes.shape[1] :].float()
 
 
 def bits(logits: Tensor, prior: Prior, batch: Batch) -> float:
@@ -51,21 +53,28 @@ def bits(logits: Tensor, prior: Prior, batch: Batch) -> float:
 @torch.inference_mode()
 def measure(prior: Prior, windows: CodeWindows, per_track: int) -> dict[str, float]:
     """Means over windows."""
-    sums = dict.fromkeys(("float32", "int8", "plain", "error", "same_best"), 0.0)
-    count = 0
+    sums, count = dict[str, float](), 0
+    half = copy.deepcopy(prior).half()
     for batch in windows.even(per_track, 4):
         rows = len(batch.codes)
-        exact, coarse = (sampler_logits(prior, batch, p) for p in ("float32", "int8"))
+        exact = sampler_logits(prior, batch, "float32")
         spread = (exact - exact.mean(dim=-1, keepdim=True)).norm()
         found = {
             "float32": bits(exact, prior, batch),
-            "int8": bits(coarse, prior, batch),
             "plain": float(prior.loss(batch.codes, batch.y, batch.above).codes),
-            "error": float((coarse - exact).norm() / spread),
-            "same_best": float((coarse.argmax(-1) == exact.argmax(-1)).float().mean()),
         }
+        for precision in COARSE:
+            of = half if precision == "float16" else prior
+            coarse = sampler_logits(of, batch, precision)
+            found |= {
+                precision: bits(coarse, prior, batch),
+                f"{precision} error": float((coarse - exact).norm() / spread),
+                f"{precision} same best": float(
+                    (coarse.argmax(-1) == exact.argmax(-1)).float().mean()
+                ),
+            }
         for key, value in found.items():
-            sums[key] += rows * value
+            sums[key] = sums.get(key, 0.0) + rows * value
         count += rows
     return {"windows": count, **{key: value / count for key, value in sums.items()}}
 
@@ -83,17 +92,21 @@ def main() -> None:
         "split": given.split,
         "levels": {},
     }
-    print("| level | windows | bits in float32 | in int8 | more | error of logits | same best |")
+    print(
+        "| level | windows | precision | bits | more than float32 | error of logits | same best |"
+    )
     print("|---|---|---|---|---|---|---|")
     for level in held.levels:
         found = measure(*held.windows(level), given.windows)
         results["levels"][level] = found
-        print(
-            f"| {level} | {found['windows']:.0f} | {found['float32']:.4f} | {found['int8']:.4f} | "
-            f"{found['int8'] - found['float32']:+.4f} | {found['error']:.2%} | "
-            f"{found['same_best']:.1%} |",
-            flush=True,
-        )
+        print(f"| {level} | {found['windows']:.0f} | float32 | {found['float32']:.4f} | | | |")
+        for precision in COARSE:
+            print(
+                f"| {level} | {found['windows']:.0f} | {precision} | {found[precision]:.4f} | "
+                f"{found[precision] - found['float32']:+.4f} | {found[f'{precision} error']:.2%} | "
+                f"{found[f'{precision} same best']:.1%} |",
+                flush=True,
+            )
     given.results.parent.mkdir(parents=True, exist_ok=True)
     given.results.write_text(json.dumps(results, indent=1) + "\n")
 
