@@ -56,7 +56,7 @@ from jukebox_studio.sampling.conditions import Guide
 from jukebox_studio.sampling.guidance import Keep, code_distances, keep_strength
 from jukebox_studio.sampling.parallel import UNMADE, no_segments, sample_segments, stitch
 from jukebox_studio.sampling.song import LevelSettings, align_lyrics, drawn, sample_windows
-from jukebox_studio.sampling.weights import forget_others, is_native
+from jukebox_studio.sampling.weights import is_native, loaded_dtype
 from jukebox_studio.sampling.windows import Window
 from jukebox_studio.told import Told
 
@@ -117,7 +117,7 @@ def render(
 
 def _can_have(precision: Precision, models: Models) -> bool:
     try:
-        is_native(models.device, torch.float32, precision)
+        is_native(models.device, loaded_dtype(precision), precision)
     except JukeboxError:
         return False
     return True
@@ -191,7 +191,7 @@ class _Render:
             self.told.labels(level, 1)  # bad labels are told before any work
         yield from self._told_notes()
         yield from self._check_speed()
-        forget_others(self.request.precision)  # which the memory plan knows nothing of
+        self.models.compute_in(self.request.precision)
         if not self.models.has(self.top):
             yield Loading(f"{bundle.manifest.name}: level {self.top}")
         canvas.plan = canvas.plan.with_tails(canvas.tails())
@@ -262,8 +262,15 @@ class _Render:
 
     def _check_speed(self) -> Iterator[Event]:
         """A note where sampling is slow; JukeboxError where int8 is not to be had."""
-        device = self.models.device
-        if not is_native(device, torch.float32, self.request.precision) and device.type == "cpu":
+        device, precision = self.models.device, self.request.precision
+        if is_native(device, loaded_dtype(precision), precision) or device.type != "cpu":
+            return
+        if precision == "float16":
+            yield self._note(
+                "float16 is for GPUs: on a processor it takes half the memory and many times as "
+                "long; float32 and int8 are quicker."
+            )
+        else:
             yield self._note(
                 "Sampling could not be compiled on this computer, so it takes several times as "
                 "long; the log says why."
@@ -460,9 +467,7 @@ class _Render:
     ) -> Generator[Event, None, _Work]:
         """A level's network and what it is told, within the memory there is."""
         conditions = 1 + self._guides_count()
-        most_rows, note = self.models.make_room(
-            level, rows * segments * conditions, self.request.precision
-        )
+        most_rows, note = self.models.make_room(level, rows * segments * conditions)
         if note:
             yield self._note(note)
         if not self.models.has(level):

@@ -15,7 +15,7 @@ from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
-from jukebox_studio.sampling.weights import is_native, is_packed
+from jukebox_studio.sampling.weights import forget_others, is_native, is_packed, loaded_dtype
 from jukebox_studio.sampling.windows import FEWEST_ROWS, MOST_ROWS
 
 SPARE_SHARE = 0.2
@@ -34,6 +34,7 @@ class Models:
         self._sha256 = ""
         self._vqvae: VQVAE | None = None
         self._priors: dict[int, Prior] = {}
+        self._precision: Precision = "float32"
         self._tables: dict[int, LabelTables] = {}
 
     def use(self, bundle: Bundle) -> None:
@@ -47,6 +48,14 @@ class Models:
         check_usable(bundle)
         self.unload()
         self._bundle, self._sha256 = bundle, found
+
+    def compute_in(self, precision: Precision) -> None:
+        """Let go of what only another precision needs: the memory plan knows nothing of it."""
+        forget_others(precision)
+        if loaded_dtype(precision) != loaded_dtype(self._precision):
+            self._priors.clear()
+            gc.collect()
+        self._precision = precision
 
     @property
     def bundle(self) -> Bundle:
@@ -63,7 +72,8 @@ class Models:
 
     def prior(self, level: int) -> Prior:
         if level not in self._priors:
-            self._priors[level] = load_prior(self.bundle, level, self.device)
+            dtype = loaded_dtype(self._precision)
+            self._priors[level] = load_prior(self.bundle, level, self.device, dtype)
         return self._priors[level]
 
     def tables(self, level: int) -> LabelTables | None:
@@ -76,19 +86,19 @@ class Models:
             self._tables[level] = LabelTables.from_file(path)
         return self._tables[level]
 
-    def make_room(self, level: int, rows: int, precision: Precision = "float32") -> tuple[int, str]:
+    def make_room(self, level: int, rows: int) -> tuple[int, str]:
         """How many rows of a level can be sampled at a time, and what had to give for it.
 
         Follows the memory plan: other levels are dropped first, then rows. JukeboxError where not
         even the fewest fit.
         """
         heap.give_back()
-        asked = memory.Asked(precision=precision, steps=self._steps(precision))
+        asked = memory.Asked(precision=self._precision, steps=self._steps())
         plan = memory.plan(self.bundle.manifest, asked)
         need = next(n for n in plan.levels if n.level == level)
         to_come = need.held_bytes
         if self.has(level):
-            is_there = is_packed(self._priors[level].prior, precision)
+            is_there = is_packed(self._priors[level].prior, self._precision)
             to_come = 0 if is_there else need.packed_bytes
         note = ""
         for last_resort in (False, True):
@@ -119,8 +129,8 @@ class Models:
             f"Memory is short: {fit} of {rows} rows are sampled at a time, which takes longer."
         )
 
-    def _steps(self, precision: Precision) -> memory.Steps:
-        if is_native(self.device, torch.float32, precision):
+    def _steps(self) -> memory.Steps:
+        if is_native(self.device, loaded_dtype(self._precision), self._precision):
             return "compiled"
         return "of torch" if self.device.type == "cpu" else "on a GPU"
 

@@ -29,6 +29,7 @@ PROGRAM_BYTES = 545_000_000
 on Linux, with torch for the CPU)."""
 
 _FLOAT_BYTES = 4
+_HALF_BYTES = 2
 _CHUNK_SECONDS = 4.0
 """In which the VQ-VAE encodes and decodes."""
 _CONVOLVED_ROWS = 4
@@ -91,7 +92,7 @@ class LevelNeed:
 
     level: int
     loaded_bytes: int
-    """Its weights in float32."""
+    """Its weights in float32, or in float16 where that is asked for."""
     packed_bytes: int
     """The same once more, as a compiled step reads them."""
     is_mapped: bool
@@ -159,8 +160,10 @@ class MemoryPlan:
 
 
 def plan(manifest: Manifest, asked: Asked = Asked()) -> MemoryPlan:
-    """What a render takes: weights are float32 in memory, whatever they are on disk."""
-    vqvae, is_compiled = manifest.vqvae, asked.steps == "compiled"
+    """What a render takes: weights are loaded as is asked for, whatever they are on disk."""
+    vqvae, is_half = manifest.vqvae, asked.precision == "float16"
+    is_compiled = asked.steps == "compiled" and not is_half
+    value_bytes, stored = (_HALF_BYTES, "F16") if is_half else (_FLOAT_BYTES, "F32")
     needs = []
     for level, prior in sorted(manifest.priors.items()):
         entry = manifest.files.get(prior_file(level))
@@ -172,12 +175,12 @@ def plan(manifest: Manifest, asked: Asked = Asked()) -> MemoryPlan:
         needs.append(
             LevelNeed(
                 level,
-                _values(_loaded_shapes(prior)) * _FLOAT_BYTES,
+                _values(_loaded_shapes(prior)) * value_bytes,
                 packed_bytes(prior, asked.precision) if is_compiled else 0,
-                is_there and (entry is None or entry.dtypes == ("F32",)),
-                row * _FLOAT_BYTES,
-                sampling * _FLOAT_BYTES,
-                max(sampling, _preparing_values(prior, rows, different)) * _FLOAT_BYTES,
+                is_there and (entry is None or entry.dtypes == (stored,)),
+                row * value_bytes,
+                sampling * value_bytes,
+                max(sampling, _preparing_values(prior, rows, different)) * value_bytes,
             )
         )
     channels = 2 if asked.is_wide else 1

@@ -392,6 +392,26 @@ def test_int8_is_drawn_alike_each_time_and_told(studio: Studio, make_clip: MakeC
         assert (is_packed(prior, "float32"), is_packed(prior, "int8")) == (True, False)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_float16_draws_nearly_the_same(studio: Studio, make_clip: MakeClip, kind: str) -> None:
+    clip = make_clip(channels=2)
+    lyrics = "la" if kind in ("continue", "relyric") else None
+    exact = Request(clip, operation_of(kind, clip), variants=2, lyrics=lyrics)
+    exact = replace(exact, guidance=Guidance(style=1.5, lyrics=1.5 if lyrics else 0.0))
+    half = replace(exact, precision="float16")
+    one, again = studio.render(half), studio.render(half)
+    assert "float16 is for GPUs" in one.notes
+    dtypes = {p.dtype for level in (0, 1) for p in studio.models.prior(level).parameters()}
+    assert dtypes == {torch.float16}
+    want = studio.render(exact)
+    dtypes = {p.dtype for level in (0, 1) for p in studio.models.prior(level).parameters()}
+    assert dtypes == {torch.float32}
+    for a, b, c in zip(one.codes, again.codes, want.codes, strict=True):
+        assert same_codes(a, b)
+        for level, codes in c.levels.items():
+            assert float((codes == a.levels[level]).float().mean()) > 0.7, level
+
+
 def test_what_is_not_compiled_is_told(
     studio: Studio, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1057,7 +1077,11 @@ def test_a_preview_in_int8_is_upsampled_where_there_is_no_int8(
     assert (here.notes, here.codes[0].made.request["precision"]) == ("", "int8")
     for name in ("load_prior", "load_vqvae"):
         load = getattr(loaded, name)
-        monkeypatch.setattr(loaded, name, lambda *a, load=load: moved(load(*a[:-1])))
+        monkeypatch.setattr(
+            loaded,
+            name,
+            lambda *a, load=load: moved(load(*("cpu" if x is DEVICE else x for x in a))),
+        )
     models = Models()
     models.device = DEVICE
     with other_device():

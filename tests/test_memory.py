@@ -48,6 +48,17 @@ def test_more_of_anything_takes_more() -> None:
     assert peak(precision="int8") < alone - 3 * 943_000_000
 
 
+def test_float16_takes_half_and_packs_nothing() -> None:
+    full = plan(manifest(PUBLISHED), Asked(steps="on a GPU")).levels
+    half = plan(manifest(PUBLISHED), Asked(precision="float16", steps="on a GPU")).levels
+    for a, b in zip(full, half, strict=True):
+        assert b.loaded_bytes * 2 == b.held_bytes * 2 == a.loaded_bytes
+        assert (b.row_bytes * 2, b.packed_bytes) == (a.row_bytes, 0)
+    # On a processor it is the file itself, where that is float16.
+    stored = plan(manifest(PUBLISHED, "F16"), Asked(precision="float16")).levels
+    assert [need.held_bytes for need in stored] == [0, 0, 0]
+
+
 def test_weights_of_another_dtype_stay_beside_what_is_packed() -> None:
     single = plan(manifest(PUBLISHED)).levels[2]
     half = plan(manifest(PUBLISHED, "F16")).levels[2]

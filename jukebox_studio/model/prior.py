@@ -345,7 +345,8 @@ class LyricPlan(nn.Module):
         heard = torch.where(sung, heard, resting)
         turn = 2 * math.pi * place
         phase = torch.cat([turn.cos(), turn.sin()], dim=2) * sung
-        told = torch.cat([heard, phase], dim=2).transpose(1, 2)
+        # Places are float32 up to here: of float16 the last letters of a long text would be one.
+        told = torch.cat([heard, phase], dim=2).transpose(1, 2).to(self.out.weight.dtype)
         # Leaky, as all of a new plan's units can be pushed to where others have no slope: nothing
         # is said at first, so that what they learn first is a shift of every position alike.
         return self.out(F.leaky_relu(self.over_codes(told), 0.1).transpose(1, 2))

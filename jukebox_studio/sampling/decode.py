@@ -283,7 +283,10 @@ def window_steps(
     codes = torch.empty((batch, total), dtype=torch.int64, device=prime.device)
     codes[:, :given] = prime
     for position in range(given, total):
-        drawn = pick(decoder.step(last).to(codes.device), position)
+        logits = decoder.step(last).to(codes.device)
+        if logits.dtype != torch.float64:
+            logits = logits.float()  # what is drawn from is not rounded again
+        drawn = pick(logits, position)
         codes[:, position] = (drawn - shift).clamp(min=0)
         last = drawn.to(device)
         yield codes[:, : position + 1]

@@ -49,6 +49,11 @@ def native() -> ModuleType | None:
         return None
 
 
+def loaded_dtype(precision: Precision) -> torch.dtype:
+    """What weights are loaded in for it: those of int8 are made of float32."""
+    return torch.float16 if precision == "float16" else torch.float32
+
+
 def is_native(device: torch.device, dtype: torch.dtype, precision: Precision) -> bool:
     """Whether the compiled functions are used. JukeboxError where int8 is not to be had."""
     can = device.type == "cpu" and dtype == torch.float32 and native() is not None

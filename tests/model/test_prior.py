@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_priors import order_config, random_inputs, random_prior, upsampler_config
+from torch import nn
 from torch.nn import functional as F
 
 from jukebox_studio.model.config import PUBLISHED_PRIORS, LyricsConfig, PriorConfig
 from jukebox_studio.model.labels import UNKNOWN_LENGTH
-from jukebox_studio.model.prior import Prior
+from jukebox_studio.model.prior import LyricPlan, Prior
 
 DATA = Path(__file__).parent.parent / "data"
 CLOSE = {"atol": 1e-5, "rtol": 1e-4}
@@ -286,6 +287,18 @@ def test_a_plan_is_the_same_to_the_bit_in_whatever_batch() -> None:
         assert torch.equal(plan(tokens[row : row + 1], places[row : row + 1])[0], together[row])
     with torch.enable_grad():
         torch.testing.assert_close(plan(tokens, places), together, **CLOSE)
+
+
+@torch.no_grad()
+def test_a_plan_in_float16_tells_the_last_letters_of_a_long_text_apart() -> None:
+    torch.manual_seed(0)
+    plan = LyricPlan(80, 8, 12)
+    nn.init.normal_(plan.out.weight)
+    tokens = torch.randint(80, (1, 4000))
+    places = torch.linspace(3900.0, 3930.0, 60)[None]
+    want = plan(tokens, places)
+    error = plan.half()(tokens, places).float() - want
+    assert float(error.std() / want.std()) < 0.01
 
 
 @torch.no_grad()
