@@ -40,7 +40,7 @@ _FED_AT_ONCE = 1024
 _LIVE_ACTIVATIONS = 13
 """Tensors of the size of a residual block's input that are there while it is convolved, torch's own
 working space among them (measured)."""
-_LIVE_DECODED = 7
+_LIVE_DECODED = 5
 """While codes are decoded by compiled functions, or in bfloat16 for previews (measured)."""
 _KEPT_BYTES = 35_000_000
 """By each level of the VQ-VAE, for the next convolution of a length that it has met (measured)."""
@@ -187,12 +187,14 @@ def plan(manifest: Manifest, asked: Asked = Asked()) -> MemoryPlan:
     heard = (asked.new_seconds + _TAIL_SECONDS) * asked.rate_hz * channels
     longest = max(asked.new_seconds, asked.clip_seconds)
     previews = asked.variants * asked.new_seconds * asked.rate_hz * channels * _PREVIEW_COPIES
-    widest = _FLOAT_BYTES * max(_widest_values(vqvae, n, longest) for n in range(vqvae.levels))
+    levels = range(vqvae.levels)
+    encoded = _FLOAT_BYTES * max(_widest_values(vqvae, n, longest, True) for n in levels)
+    decoded = _FLOAT_BYTES * max(_widest_values(vqvae, n, longest, False) for n in levels)
     return MemoryPlan(
         vqvae_bytes=(_values(vqvae_shapes(vqvae)) + round(previews)) * _FLOAT_BYTES
         + vqvae.levels * _KEPT_BYTES,
-        convolving_bytes=_LIVE_ACTIVATIONS * widest,
-        decoding_bytes=widest * (_LIVE_DECODED if is_compiled else _LIVE_ACTIVATIONS),
+        convolving_bytes=_LIVE_ACTIVATIONS * encoded,
+        decoding_bytes=decoded * (_LIVE_DECODED if is_compiled else _LIVE_ACTIVATIONS),
         sound_bytes=round(heard * _SOUND_COPIES) * _FLOAT_BYTES,
         levels=tuple(needs),
     )
@@ -280,11 +282,11 @@ def _step_values(prior: PriorConfig) -> int:
     return int(stack.width * (6 + 2 * stack.m_mlp + 6 * stack.m_attn))
 
 
-def _widest_values(vqvae: VQVAEConfig, level: int, seconds: float) -> int:
+def _widest_values(vqvae: VQVAEConfig, level: int, seconds: float, is_encoded: bool) -> int:
     """The largest tensor of a residual block, while a chunk of a level is encoded or decoded."""
-    hop, rate = vqvae.hop_samples(level), vqvae.sample_rate_hz
-    halo = max(vqvae.encoder_receptive_samples(level) / 2, vqvae.decoder_halo_codes(level) * hop)
-    at = min(seconds, _CHUNK_SECONDS) * rate + 2 * halo
+    # What lies beside a chunk that is decoded is dropped before there is much of it.
+    beside = vqvae.encoder_receptive_samples(level) if is_encoded else 0
+    at = min(seconds, _CHUNK_SECONDS) * vqvae.sample_rate_hz + beside
     widest = 0.0
     for strides, widths in zip(vqvae.block_strides(level), vqvae.level_widths(level), strict=True):
         for stride, width in zip(strides, widths, strict=True):
