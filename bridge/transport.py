@@ -53,6 +53,8 @@ class TransportState:
     tempo_bpm: float
     beat: float
     """In quarter notes from the start of the timeline; Link's has no start, only its phase."""
+    at_seconds: float
+    """When it is that beat, by time.monotonic(): whoever hears of it later knows how much later."""
     playing: bool
     jumps: int
     """Goes up where the beat leaps; between two states with the same number it never goes back."""
@@ -156,7 +158,7 @@ class Transport:
         self.priorities = priorities
         self._now_seconds: float | None = None
         self._source_jumps = 0
-        self._state = TransportState(None, 120.0, 0.0, playing=False, jumps=0)
+        self._state = TransportState(None, 120.0, 0.0, 0.0, playing=False, jumps=0)
 
     def osc_transport(
         self,
@@ -195,7 +197,7 @@ class Transport:
         if source is None or reading is None:
             lost = before.source if before.source is not None else before.lost
             self._state = TransportState(
-                None, before.tempo_bpm, before.beat, False, before.jumps, lost
+                None, before.tempo_bpm, before.beat, now, False, before.jumps, lost
             )
             return self._state
 
@@ -206,6 +208,7 @@ class Transport:
             source=source,
             tempo_bpm=reading.tempo_bpm if changed else self._tempo(reading, gone_by),
             beat=beat,
+            at_seconds=now,
             playing=reading.playing,
             jumps=before.jumps + jumped,
             lost=self._lost(source, changed),

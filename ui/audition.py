@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -244,14 +243,13 @@ class Audition(QObject):
             self._tell_of_tempo(state)
         if not is_led or self._went_off:
             return
-        now = time.monotonic()
         place = self._place_in(state)
         if place is None:
             if began:
-                self._start_on_bar(state, now)
-        elif began or moved or self._may_keep_up(state, now):
-            self._kept_up_seconds = now
-            self.player.play_at(now, place)
+                self._start_on_bar(state)
+        elif began or moved or self._may_keep_up(state):
+            self._kept_up_seconds = state.at_seconds
+            self.player.play_at(state.at_seconds, place)
 
     def _mute(self, on: bool) -> None:
         if on != self._is_muted:
@@ -266,22 +264,22 @@ class Audition(QObject):
             return None
         return float(self._song.tempo.seconds_at(Fraction(state.beat)))
 
-    def _start_on_bar(self, state: TransportState, now: float) -> None:
+    def _start_on_bar(self, state: TransportState) -> None:
         start = self._start()
         meter: Any = self._song.meters.points[0].meter
         self.player.play_on_bar(
             self.player.position_seconds if start is None else start,
-            at_seconds=now,
+            at_seconds=state.at_seconds,
             beat=state.beat,
             tempo_bpm=state.tempo_bpm,
             beats_per_bar=float(meter.quarters_per_bar),
         )
 
-    def _may_keep_up(self, state: TransportState, now: float) -> bool:
+    def _may_keep_up(self, state: TransportState) -> bool:
         """Clocks drift, which is made good now and then; not where the tempos differ, since that
         would be heard as one jump after another."""
         return (
-            now - self._kept_up_seconds >= KEEP_UP_SECONDS
+            state.at_seconds - self._kept_up_seconds >= KEEP_UP_SECONDS
             and self.player.is_playing
             and self._tempos_agree(state)
         )

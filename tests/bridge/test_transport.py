@@ -300,7 +300,7 @@ def test_the_clip_goes_through_its_own_tempos() -> None:
         state = transport.state(10.5 + k / 20)
     assert state.beat == pytest.approx(5, abs=1e-3)
     assert state.tempo_bpm == pytest.approx(60, rel=0.01)
-    assert TransportState("clip", 60, 5, True, 1).place_in(song) == BarBeat(2, Fraction(4))
+    assert TransportState("clip", 60, 5, 0.0, True, 1).place_in(song) == BarBeat(2, Fraction(4))
 
 
 def test_a_change_of_tempo_is_shown_smoothly_and_arrives() -> None:

@@ -630,7 +630,7 @@ def test_the_daw_mutes_and_leads_nothing_where_there_is_no_clip(
     from bridge.transport import TransportState
 
     def state(playing: bool) -> TransportState:
-        return TransportState("link", 120.0, 3.0, playing, 0)
+        return TransportState("link", 120.0, 3.0, 0.0, playing, 0)
 
     window.daw.transport_changed.emit(state(True))
     assert player.told("set_muted")[-1] == (True,)

@@ -257,7 +257,7 @@ def test_following_can_begin_and_end_while_the_daw_plays(
     window: MainWindow, player: NotedPlayer, tmp_path: Path, qtbot: QtBot
 ) -> None:
     add_clip(window, tmp_path, qtbot)
-    playing = TransportState("link", 120.0, 3.0, True, 0)
+    playing = TransportState("link", 120.0, 3.0, 77.5, True, 0)
     window.daw.transport_changed.emit(playing)
     assert player.told("set_muted") == [(True,)]
     # Who hears nothing is told why, and led to where it can be changed.
@@ -270,7 +270,8 @@ def test_following_can_begin_and_end_while_the_daw_plays(
     window.daw.transport_changed.emit(playing)
     assert player.told("set_muted")[-1] == (False,)
     assert not window.transport.audio.isVisible()
-    assert len(player.told("play_on_bar")) == 1
+    ((_, at_seconds, beat, *_),) = player.told("play_on_bar")
+    assert (at_seconds, beat) == (77.5, 3.0)  # when it was there, however late one hears of it
     player.play()
     window.pages.settings.follow.click()
     window.daw.transport_changed.emit(replace(playing, beat=4.0))
@@ -287,7 +288,7 @@ def test_the_clip_takes_the_daws_tempo_when_asked(
 ) -> None:
     clip_id = add_clip(window, tmp_path, qtbot, "loop 90bpm")
     assert window.inbox.tempo.value() == 90  # its name goes before the DAW's tempo
-    daw.state = TransportState("osc", 174.0, 0.0, False, 0)
+    daw.state = TransportState("osc", 174.0, 0.0, 0.0, False, 0)
     window.transport.tempo.click()
     take = window.statuses.tempo_menu.actions()[0]
     assert "174" in take.text()
