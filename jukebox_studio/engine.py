@@ -756,6 +756,8 @@ class _Previews:
         self._step_codes = max(1, math.floor(PREVIEW_SECONDS * render.canvas.rate_hz / hop))
         self._first = math.ceil(render.canvas.plan.result_at / hop) + self._step_codes
         self._seconds_per_code = hop / render.canvas.rate_hz
+        self._end = render._end(level)
+        """A window at least is sampled, which may be more than is heard."""
         self._told = dict[int, tuple[int, float]]()
         """When the rows from a row on were last heard: codes there, and the time."""
         self._begun: tuple[int, float] | None = None
@@ -784,7 +786,7 @@ class _Previews:
     def _comes_soon(self, there: int, now: float, rows: slice) -> bool:
         """Whether all of the level is there nearly, or will be at the pace up to now."""
         assert self._begun is not None
-        left = self._render.canvas.plan.needed_codes - there
+        left = self._end - there
         if rows.start in self._told and left < self._step_codes:
             return True
         then, begun = self._begun

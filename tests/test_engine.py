@@ -811,6 +811,28 @@ def test_previews_come_as_often_as_they_can_be_listened_to(
     assert len(lengths(0.02)) > 1
 
 
+def test_a_result_shorter_than_a_window_is_heard_when_it_is_there(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is sampled beyond it, to fill a window of the level below, may take minutes."""
+    monkeypatch.setattr(engine, "PREVIEW_SECONDS", 5 * HOP / RATE_HZ)
+    monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("jukebox_studio.canvas.SHORTEST_CLIP_SECONDS", 0.0)
+    now = 0.0
+    monkeypatch.setattr(engine.time, "monotonic", lambda: now)
+    clip = make_clip(2.5 * HOP / RATE_HZ)
+    request = Request(clip, Continue(4 * HOP / RATE_HZ, "seconds"), variants=1, preview_only=True)
+    heard, done, total = [], 0, 0
+    for event in studio.events(request, tmp_path / "job"):
+        if isinstance(event, Progress):
+            now += event.done - done  # a code a second
+            done, total = event.done, event.total
+        elif isinstance(event, Preview):
+            heard.append(done)
+    assert heard
+    assert heard[0] < total / 2
+
+
 def test_a_span_is_previewed_when_it_is_whole(
     studio: Studio, make_clip: MakeClip, tmp_path: Path
 ) -> None:

@@ -206,23 +206,21 @@ class Decoder(nn.Module):
             _DecoderBlock(config, level, strides, widths) for strides, widths in blocks
         )
         self.out = Conv(config.emb_width, 1, 3, 1, 1)
-        self._hop_samples = config.hop_samples(level)
 
     def forward(self, x: Tensor, beside: tuple[int, int] = (0, 0)) -> Tensor:
         """beside: of how many codes at either end the audio is not returned: they are there for
         that of the others."""
-        if not lies_better(x):
-            for block in reversed(self.level_blocks):
-                x = block(x)
-            heard: Tensor = self.out(x)
-            return _without(heard, *(codes * self._hop_samples for codes in beside))
         layers = [layer for block in reversed(self.level_blocks) for layer in layers_of(block)]
-        cuts = _cuts(layers, beside)
+        cuts, ends = _cuts(layers, beside)
+        if not lies_better(x):
+            for layer, cut in zip(layers, cuts, strict=True):
+                x = layer(_without(x, *cut))
+            return _without(self.out(x), *ends)
         if (sound := self._native(x)) is not None:
-            return sound.decoded(self, layers, cuts, x)
-        *cuts, last_cut, ends = cuts
+            return sound.decoded(self, layers, (*cuts, ends), x)
         x = side_by_side(x)
         *layers, up = layers
+        *cuts, last_cut = cuts
         for layer, cut in zip(layers, cuts, strict=True):
             x = layer(_without(x, *cut))
         x = _without(x, *last_cut)
@@ -273,8 +271,12 @@ def _without(x: Tensor, before: int, behind: int) -> Tensor:
     return x[..., before : x.shape[-1] - behind]
 
 
-def _cuts(layers: Sequence[Layer], beside: tuple[int, int]) -> list[tuple[int, int]]:
-    """How many positions fall away at either end before each layer of a decoder, and of the audio.
+Cut = tuple[int, int]
+"""How many positions fall away before and behind the others."""
+
+
+def _cuts(layers: Sequence[Layer], beside: Cut) -> tuple[list[Cut], Cut]:
+    """What falls away before each layer of a decoder, and of the audio.
 
     What lies `beside` the codes that are heard reaches far among codes, and hardly at all where
     there are most positions. So each stage drops what those after it do not reach.
@@ -288,7 +290,7 @@ def _cuts(layers: Sequence[Layer], beside: tuple[int, int]) -> list[tuple[int, i
             assert isinstance(wide, Conv)
             reach += wide.dilation[0]
         reaches.append(reach)
-    there, cuts, is_new_stage = list(beside), list[tuple[int, int]](), True
+    there, cuts, is_new_stage = list(beside), list[Cut](), True
     for layer, reach in zip(layers, reversed(reaches), strict=True):
         before, behind = (max(0, n - reach) if is_new_stage else 0 for n in there)
         cuts.append((before, behind))
@@ -296,7 +298,7 @@ def _cuts(layers: Sequence[Layer], beside: tuple[int, int]) -> list[tuple[int, i
         is_new_stage = isinstance(layer, ConvUp)
         if isinstance(layer, ConvUp):
             there = [n * layer.stride[0] for n in there]
-    return [*cuts, (there[0], there[1])]
+    return cuts, (there[0], there[1])
 
 
 class RestartRandomness(Protocol):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from jukebox_studio.model.vqvae import Conv, ConvUp, Decoder, Layer, ResidualBlock
+from jukebox_studio.model.vqvae import Conv, ConvUp, Cut, Decoder, Layer, ResidualBlock
 from jukebox_studio.sampling import native
 from jukebox_studio.sampling.weights import convolution_weights
 
@@ -36,12 +36,10 @@ def can_decode(decoder: Decoder) -> bool:
     )
 
 
-def decoded(
-    decoder: Decoder, layers: Sequence[Layer], cuts: Sequence[tuple[int, int]], x: Tensor
-) -> Tensor:
+def decoded(decoder: Decoder, layers: Sequence[Layer], cuts: Sequence[Cut], x: Tensor) -> Tensor:
     """Tensor[B, emb, T / hop] -> Tensor[B, 1, T]. layers: all but `decoder.out`.
 
-    cuts: how many positions fall away at either end before each of them, and of the audio.
+    cuts: what falls away before each of them, and of the audio.
     """
     return torch.cat([_row_decoded(decoder, layers, cuts, row) for row in x.transpose(1, 2)])
 
@@ -81,7 +79,7 @@ class _Rows:
 
 
 def _row_decoded(
-    decoder: Decoder, layers: Sequence[Layer], cuts: Sequence[tuple[int, int]], x: Tensor
+    decoder: Decoder, layers: Sequence[Layer], cuts: Sequence[Cut], x: Tensor
 ) -> Tensor:
     """Tensor[T / hop, emb] -> Tensor[1, 1, T]."""
     rows, other = _Rows.of(*x.shape), None

@@ -148,14 +148,14 @@ def test_what_lies_beside_is_dropped_where_positions_are_many() -> None:
         assert isinstance(decoder, Decoder)
         layers = [layer for block in reversed(decoder.level_blocks) for layer in layers_of(block)]
         halo = PUBLISHED_VQVAE.decoder_halo_codes(level)
-        cuts = _cuts(layers, (halo, halo))
+        cuts, ends = _cuts(layers, (halo, halo))
         assert cuts[0] == (0, 0), "the codes' own stage reaches all of them"
         beside = halo
-        for layer, (before, behind) in zip(layers, cuts[:-1], strict=True):
+        for layer, (before, behind) in zip(layers, cuts, strict=True):
             assert before == behind <= beside
             beside = (beside - before) * (layer.stride[0] if isinstance(layer, ConvUp) else 1)
         # Without it, all of the halo would have been decoded.
-        assert cuts[-1] == (beside, beside)
+        assert ends == (beside, beside)
         assert 0 < beside < halo * PUBLISHED_VQVAE.hop_samples(level) / 4
 
 
