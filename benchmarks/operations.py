@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,9 @@ from jukebox_studio.training.losses import mel_filters
 KEEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 BLEND_GUIDANCE = 4.0
+BLEND_TOLD = ("artist", "artist and genre")
+FEWEST_CORRECT = 0.85
+"""Of clips that a classifier of two artists has to tell apart."""
 PARTS = ("limits", "keep", "blend", "vary", "relyric")
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,7 +68,7 @@ class Bench:
         self.bundle = find_bundle(options.model)
         self.models.use(self.bundle)
         self.out: Path = options.out
-        self.seeds: int = options.seeds
+        self.blend_seeds: int = options.blend_seeds
         self.clips: int = options.clips
         self.tracks = read_table(options.data)
         self.top = max(self.bundle.manifest.priors)
@@ -295,44 +298,46 @@ def blend(bench: Bench) -> dict[str, Any]:
                     _mel_statistics(sound.samples[p * size : (p + 1) * size], sound.rate_hz)
                 )
         statistics[artist] = np.stack(found)
-    pairs = [p for p in bench_pairs(artists, statistics) if p[2].correct >= 0.85][:3]
+    pairs = [
+        (a, b, classifier)
+        for a, b in combinations(artists, 2)
+        if (classifier := _Classifier(statistics[a], statistics[b])).correct >= FEWEST_CORRECT
+    ]
     genre = {t.artist: t.genre for t in held}
-    rows, found_json = [], {}
-    for (a, b, classifier), told in product(pairs, ("artist", "artist and genre")):
+    heard: dict[str, dict[str, list[float]]] = {told: {} for told in BLEND_TOLD}
+    for (a, b, classifier), told in product(pairs, BLEND_TOLD):
         neutral = next(t for t in bench.held_out(sung=False) if t.artist not in (a, b))
         clip = bench.clip(neutral, 30, 0.75)
-        scores = []
+        scores = heard[told][f"{a} to {b}"] = []
         for share in BLENDS:
-            artists = tuple(Part(n, w) for n, w in ((a, 1.0 - share), (b, share)) if w)
-            genres = tuple(Part(genre[p.name], p.weight) for p in artists)
+            parts = tuple(Part(n, w) for n, w in ((a, 1.0 - share), (b, share)) if w)
+            genres = dict[str, float]()
+            for part in parts if told != "artist" else ():
+                genres[genre[part.name]] = genres.get(genre[part.name], 0.0) + part.weight
+            point = StylePoint(0.0, parts, tuple(Part(n, w) for n, w in genres.items()))
             finished = bench.made(
                 "blend",
                 clip=clip,
                 operation=Continue(6, "seconds"),
-                style=Style((StylePoint(0.0, artists, genres if told != "artist" else ()),)),
+                style=Style((point,)),
                 guidance=Guidance(style=BLEND_GUIDANCE),
-                variants=bench.seeds,
+                variants=bench.blend_seeds,
                 seed=5,
             )
             sounds = [audio.read(e.audio_path) for e in finished]
-            heard = [_mel_statistics(s.samples, s.rate_hz) for s in sounds]
-            scores.append(float(classifier.score(np.stack(heard)).mean()))
-        rows.append((f"{a} to {b}", told, classifier.correct, *scores))
-        found_json[f"{a} to {b}, {told}"] = scores == sorted(scores)
-    head = ["blend", "told", "classifier right", *(f"{share:g}" for share in BLENDS)]
-    print(table(f"Blend, mean over {bench.seeds} seeds; 0 is the first artist", head, rows))
-    return {"rows": rows, "monotone": found_json}
-
-
-def bench_pairs(
-    artists: Sequence[str], statistics: dict[str, np.ndarray]
-) -> list[tuple[str, str, _Classifier]]:
-    """All pairs, those that are told apart best first."""
-    found = []
-    for i, a in enumerate(artists):
-        for b in artists[i + 1 :]:
-            found.append((a, b, _Classifier(statistics[a], statistics[b])))
-    return sorted(found, key=lambda p: -p[2].correct)
+            found = np.stack([_mel_statistics(s.samples, s.rate_hz) for s in sounds])
+            scores.append(float(classifier.score(found).mean()))
+    rows = []
+    for told, by_pair in heard.items():
+        scores_by_pair = np.array(list(by_pair.values()))
+        rises = np.diff(scores_by_pair[:, [0, -1]])
+        error = 1.96 * float(rises.std(ddof=1)) / math.sqrt(len(rises))
+        means = (float(score) for score in scores_by_pair.mean(axis=0))
+        rises_by = f"{float(rises.mean()):.2f} +- {error:.2f}"
+        rows.append((told, len(rises), float((rises > 0).mean()), *means, rises_by))
+    head = ["told", "pairs", "pairs that move", *(f"{share:g}" for share in BLENDS), "by"]
+    print(table(f"Blend, {bench.blend_seeds} seeds a pair; 0 is the first artist", head, rows))
+    return {"rows": rows, "pairs": heard}
 
 
 # Vary -----------------------------------------------------------------------------------------
@@ -438,12 +443,13 @@ def draw(found: dict[str, Any], folder: Path) -> None:
         figure.savefig(folder / "keep.png", dpi=80)
         plt.close(figure)
     if rows := found.get("blend", {}).get("rows"):
-        figure, axes = plt.subplots(figsize=(10, 3.2), layout="constrained")
-        for number, (name, told, _, *scores) in enumerate(rows):
-            line = "--" if told == "artist" else "-"
-            axes.plot(BLENDS, scores, line, color=f"C{number // 2}", label=f"{name}, {told} told")
-        axes.set(xlabel="share of the second artist", ylabel="heard as the second artist")
-        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+        figure, panels = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
+        for axes, (told, by_pair) in zip(panels, found["blend"]["pairs"].items(), strict=True):
+            for scores in by_pair.values():
+                axes.plot(BLENDS, scores, color="0.8", linewidth=0.7)
+            axes.plot(BLENDS, np.mean(list(by_pair.values()), axis=0), "o-", color="C0")
+            axes.set(xlabel="share of the second artist", title=f"{told} told", ylim=(-0.6, 1.6))
+        panels[0].set_ylabel("heard as the second artist")
         figure.savefig(folder / "blend.png", dpi=80)
         plt.close(figure)
 
@@ -454,7 +460,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("operations"))
     parser.add_argument("--part", choices=PARTS, action="append")
-    parser.add_argument("--seeds", type=int, default=16)
+    parser.add_argument("--blend-seeds", type=int, default=4)
     parser.add_argument("--clips", type=int, default=6)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
