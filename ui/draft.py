@@ -536,6 +536,17 @@ def remarks(draft: Draft, model: ModelSummary) -> list[str]:
                 model.name
             )
         )
+    if (
+        model.version is not None
+        and draft.style.artist_names
+        and not draft.guidance.style
+        and not model.guidance_is_contrast
+    ):
+        found.append(
+            translate(
+                "Draft", "Guidance towards the style, 1 to 2, makes an artist heard more clearly."
+            )
+        )
     if draft.voice == "words" and not model.has_lyrics:
         found.append(
             translate("Draft", "{0} does not know words: they are left out.").format(model.name)

@@ -297,6 +297,15 @@ def test_remarks_name_what_a_model_does_not_know() -> None:
     assert "model picks a style" in remarks(Draft(kind="restyle"), a_model())[0]
 
 
+def test_who_names_an_artist_is_told_of_guidance() -> None:
+    named = Draft(style=Style.of("ada", ""))
+    (said,) = remarks(named, a_model())
+    assert "makes an artist heard more clearly" in said
+    assert not remarks(replace(named, guidance=Guidance(style=1.0)), a_model())
+    assert not remarks(named, a_model(guidance_is_contrast=True))
+    assert not remarks(Draft(), a_model())
+
+
 def test_the_starter_is_summed_up() -> None:
     model = ModelSummary.of(open_bundle(presets_folder() / "starter"))
     assert model.name == "starter"

@@ -307,6 +307,10 @@ oder eine Region aus der DAW senden.</translation>
         <translation>{0} kennt keine Künstler und Genres: der Stil bleibt weg.</translation>
     </message>
     <message>
+        <source>Guidance towards the style, 1 to 2, makes an artist heard more clearly.</source>
+        <translation>Führung zum Stil hin, 1 bis 2, macht einen Künstler deutlicher hörbar.</translation>
+    </message>
+    <message>
         <source>{0} does not know words: they are left out.</source>
         <translation>{0} kennt keine Worte: sie bleiben weg.</translation>
     </message>
