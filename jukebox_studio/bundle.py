@@ -27,7 +27,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from jukebox_studio import presets
-from jukebox_studio.drawing import Drawing
+from jukebox_studio.drawing import Drawing, Guidance
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
 from jukebox_studio.licences import Licence
@@ -93,6 +93,8 @@ class Manifest(BaseModel):
     """By level; with their label version, alignment layer and head."""
     sampling: dict[int, Drawing] = Field(default_factory=dict)
     """How levels are best drawn; see `recommended` for the others."""
+    guidance: Guidance = Guidance()
+    """How hard it is best led, towards what is asked for; see `Guidance.towards`."""
     files: dict[str, FileEntry] = Field(default_factory=dict)
 
     @property
@@ -235,28 +237,34 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def bundle_sha256(folder: Path) -> str:
-    """What tells bundles apart: SHA-256 of the manifest without the sampling that it recommends.
+    """What tells bundles apart: SHA-256 of the manifest without what it recommends.
 
     With the manifest goes every file, whose hash it holds. What is recommended is left out because
     results say what they were drawn with: codes and measurements stay those of the same model.
     JukeboxError where the folder is gone.
     """
     manifest = _manifest_json(folder)
-    manifest.pop("sampling", None)
+    for recommended in ("sampling", "guidance"):
+        manifest.pop(recommended, None)
     return hashlib.sha256(_manifest_text(manifest).encode()).hexdigest()
 
 
-def recommend(bundle: Bundle, sampling: Mapping[int, Drawing]) -> Bundle:
-    """Write how levels are best drawn into a bundle's manifest, and nothing else.
+def recommend(
+    bundle: Bundle, sampling: Mapping[int, Drawing], guidance: Guidance | None = None
+) -> Bundle:
+    """Write how levels are best drawn and led into a bundle's manifest, and nothing else.
 
-    `sampling`: of all levels; those left out are drawn as published. JukeboxError for levels that
-    the bundle does not have.
+    `sampling`: of all levels; those left out are drawn as published. `guidance`: none by default.
+    JukeboxError for levels that the bundle does not have.
     """
     # Not from the object: fields that the file leaves to their defaults stay out of it.
     manifest = _manifest_json(bundle.folder)
     manifest.pop("sampling", None)
     if told := {n: asdict(drawing) for n, drawing in sampling.items() if drawing != Drawing()}:
         manifest["sampling"] = told
+    manifest.pop("guidance", None)
+    if guidance is not None and guidance != Guidance():
+        manifest["guidance"] = asdict(guidance)
     try:
         changed = Bundle(bundle.folder, Manifest.model_validate(manifest))
     except ValidationError as error:
@@ -436,7 +444,8 @@ def write_bundle(
         credits = "".join(f"{line}\n" for line in manifest.attribution)
         (part / ATTRIBUTION_FILE).write_text(credits, encoding="utf-8")
         finished = _describe_files(part, manifest, progress)
-        unsaid = None if finished.sampling else {"sampling"}
+        unsaid = {"sampling"} if not finished.sampling else set[str]()
+        unsaid |= {"guidance"} if finished.guidance == Guidance() else set()
         written = _manifest_text(finished.model_dump(mode="json", exclude=unsaid))
         (part / MANIFEST).write_text(written, encoding="utf-8")
         _flush(part)

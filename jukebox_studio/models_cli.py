@@ -76,7 +76,15 @@ def verify(model: str) -> None:
 
 
 @app.command
-def sampling(model: str, *, temperature: str = "", top_k: str = "", top_p: str = "") -> None:
+def sampling(
+    model: str,
+    *,
+    temperature: str = "",
+    top_k: str = "",
+    top_p: str = "",
+    style_guidance: float | None = None,
+    lyric_guidance: float | None = None,
+) -> None:
     """Show how a model is best sampled, or change it; its weights stay as they are.
 
     Parameters
@@ -89,13 +97,20 @@ def sampling(model: str, *, temperature: str = "", top_k: str = "", top_p: str =
         Draw among the k likeliest codes only; 0 is off. By level too.
     top_p
         Draw among the likeliest codes that together have this probability; 0 is off. By level too.
+    style_guidance
+        How hard it is led towards artists and genres where some are named; 0 is off.
+    lyric_guidance
+        The same towards words.
     """
     bundle = bundles.find_bundle(model)
-    if temperature or top_k or top_p:
+    guidance = bundle.manifest.guidance.over(style_guidance, lyric_guidance)
+    if temperature or top_k or top_p or guidance != bundle.manifest.guidance:
         before = bundle.manifest.recommended
-        bundle = bundles.recommend(bundle, changed(before, temperature, top_k, top_p))
+        drawings = changed(before, temperature, top_k, top_p)
+        bundle = bundles.recommend(bundle, drawings, guidance)
     for level, drawing in sorted(bundle.manifest.recommended.items(), reverse=True):
         print(f"Level {level}: {drawing}")
+    print(_guidance_line(bundle.manifest))
 
 
 @app.command(name="import")
@@ -182,6 +197,7 @@ def _description(bundle: bundles.Bundle) -> Iterator[str]:
             knows += f", lyrics in windows of {prior.lyrics.n_tokens} characters"
         drawing = manifest.recommended[level]
         yield f"{line}; window of {window_seconds:.1f} s; {knows}; best at {drawing}"
+    yield _guidance_line(manifest)
     if manifest.alignment:
         layer, head = manifest.alignment
         yield f"Lyrics are followed by attention layer {layer}, head {head}"
@@ -190,6 +206,11 @@ def _description(bundle: bundles.Bundle) -> Iterator[str]:
         yield f"File {name}: {size_text(entry.size_bytes)}{stored}"
     yield f"Results name it as {bundles.bundle_sha256(bundle.folder)}"
     yield _memory_line(manifest)
+
+
+def _guidance_line(manifest: bundles.Manifest) -> str:
+    guidance = manifest.guidance
+    return f"Best led by {guidance.style:g} towards a style, by {guidance.lyrics:g} towards words"
 
 
 def _memory_line(manifest: bundles.Manifest) -> str:

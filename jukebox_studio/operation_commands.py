@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass, fields
@@ -110,10 +111,10 @@ class RenderOptions:
     """Later styles: `SECONDS=ARTISTS` or `SECONDS=ARTISTS/GENRES`; weights glide in between."""
     lyrics: str | None = None
     """Words to sing, for models that sing; "" asks for music without a voice."""
-    style_guidance: float = 0.0
-    """How hard to lead towards the style; 0 is off."""
-    lyric_guidance: float = 0.0
-    """How hard to lead towards the words; 0 is off."""
+    style_guidance: float | None = None
+    """How hard to lead towards the style, 0 being off; else as the model recommends."""
+    lyric_guidance: float | None = None
+    """How hard to lead towards the words, likewise."""
     variants: Whole = 3
     """How many different results."""
     first_variant: Whole = 0
@@ -325,15 +326,28 @@ def _render(path: Path, operation: Operation, of: ClipOptions, how: RenderOption
     _run(of.clip(path), operation, of, how)
 
 
+def _guidance(how: RenderOptions, style: Style) -> Guidance:
+    """As it was said, and else as the model recommends, where there is something to lead to."""
+    from jukebox_studio.bundle import find_bundle
+
+    recommended = Guidance()
+    with contextlib.suppress(JukeboxError):  # a model that is elsewhere recommends nothing here
+        recommended = find_bundle(how.model).manifest.guidance
+    names_style = bool(style.artist_names or style.genre_names)
+    asked = recommended.towards(style=names_style, words=bool(how.lyrics))
+    return asked.over(how.style_guidance, how.lyric_guidance)
+
+
 def _run(clip: Clip, operation: Operation, of: ClipOptions, how: RenderOptions) -> None:
     sampling, by_level = how.sampling()
+    style = how.style()
     request = Request(
         clip=clip,
         operation=operation,
         codes_path=of.codes.resolve() if of.codes else None,
-        style=how.style(),
+        style=style,
         lyrics=how.lyrics,
-        guidance=Guidance(how.style_guidance, how.lyric_guidance),
+        guidance=_guidance(how, style),
         sampling=sampling,
         sampling_by_level=by_level,
         place=of.place(),

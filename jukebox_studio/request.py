@@ -11,7 +11,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 
 from jukebox_studio.clip import Clip
+from jukebox_studio.drawing import MOST_GUIDANCE as MOST_GUIDANCE
 from jukebox_studio.drawing import Drawing
+from jukebox_studio.drawing import Guidance as Guidance
 from jukebox_studio.edges import checked
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import Precision
@@ -19,7 +21,6 @@ from jukebox_studio.style import Style
 
 MOST_VARIANTS = 64
 MOST_CANDIDATES = 64
-MOST_GUIDANCE = 20.0
 REQUEST_VERSION = 1
 
 FileFormat = Literal["wav", "wav-float", "flac"]
@@ -64,25 +65,6 @@ class Sampling:
         """The same with nothing left open."""
         drawing = self.over(recommended)
         return Sampling(drawing.temperature, drawing.top_k, drawing.top_p, self.schedule)
-
-
-@with_config(_STRICT)
-@dataclass(frozen=True)
-class Guidance:
-    """How hard the model is led towards style and words: 0 is not at all, each costs a row more.
-
-    Classifier-free guidance (Ho and Salimans 2022); see `sampling.guidance.guide`.
-    """
-
-    style: float = 0.0
-    lyrics: float = 0.0
-
-    def __post_init__(self) -> None:
-        for what, weight in (("style", self.style), ("lyrics", self.lyrics)):
-            if not 0.0 <= weight <= MOST_GUIDANCE:
-                raise JukeboxError(
-                    f"Guidance of {what} goes from 0 (off) to {MOST_GUIDANCE:g}, not {weight:g}."
-                )
 
 
 @with_config(_STRICT)

@@ -69,6 +69,7 @@ def test_how_a_model_is_best_sampled_is_changed(
     folder = Path(shutil.copytree(tiny_bundle, tmp_path / "models/tiny"))
     call("sampling", "tiny", "--temperature", "0.98,0:0.65", "--top-p", "0:0.9")
     told = "Level 1: temperature 0.98\nLevel 0: temperature 0.65, top-p 0.9\n"
+    told += "Best led by 0 towards a style, by 0 towards words\n"
     assert capsys.readouterr().out == told
     call("sampling", folder)
     assert capsys.readouterr().out == told
@@ -83,7 +84,9 @@ def test_how_a_model_is_best_sampled_is_changed(
     ):
         with pytest.raises(JukeboxError, match=said):
             call("sampling", folder, "--temperature", wrong)
-    call("sampling", folder, "--temperature", "0.98", "--top-k", "0")
+    call("sampling", folder, "--lyric-guidance", "4")
+    assert "top-k 50\nBest led by 0 towards a style, by 4 towards words" in capsys.readouterr().out
+    call("sampling", folder, "--temperature", "0.98", "--top-k", "0", "--lyric-guidance", "0")
     assert (folder / "manifest.json").read_bytes() == (tiny_bundle / "manifest.json").read_bytes()
 
 

@@ -180,6 +180,7 @@ def sample_level(
     above: Tensor | None = None,
     labels: LabelBatch | None = None,
     settings: LevelSettings,
+    guides: Sequence[Guide] = (),
 ) -> Generator[Progress, None, Tensor]:
     """Bring one level to `total` codes: Tensor[B, filled] -> Tensor[B, max(filled, total)].
 
@@ -193,7 +194,14 @@ def sample_level(
     windows = schedule(total, config.n_ctx, hop, filled=codes.shape[1])
     return (
         yield from sample_windows(
-            prior, codes, windows, picks=picks, above=above, labels=labels, settings=settings
+            prior,
+            codes,
+            windows,
+            picks=picks,
+            above=above,
+            labels=labels,
+            settings=settings,
+            guides=guides,
         )
     )
 

@@ -25,7 +25,7 @@ from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
-from jukebox_studio.request import Sampling
+from jukebox_studio.request import Guidance, Sampling
 from jukebox_studio.sampling_options import changed
 from jukebox_studio.training.alignment import Aligner
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, encode_tracks
@@ -100,6 +100,8 @@ def evaluate_bundle(
     temperature: str = "",
     top_k: str = "",
     top_p: str = "",
+    style_guidance: float | None = None,
+    lyric_guidance: float | None = None,
     threads: Positive = 1,
     cache: Path | None = None,
     json_lines: Annotated[bool, Parameter(name="--json")] = False,
@@ -136,6 +138,11 @@ def evaluate_bundle(
         Draw among the k likeliest codes only; 0 is off. By level too.
     top_p
         Draw among the likeliest codes that together have this probability; 0 is off. By level too.
+    style_guidance
+        How hard the continuations are led towards their artist, 0 being not at all; else as the
+        bundle recommends.
+    lyric_guidance
+        The same towards their words, where they have any.
     threads
         Processor threads.
     cache
@@ -153,6 +160,7 @@ def evaluate_bundle(
     bundle = find_bundle(model)
     # Before the long work, so that what is wrong in it is told at once.
     drawings = changed(bundle.manifest.recommended, temperature, top_k, top_p)
+    guidance = bundle.manifest.guidance.over(style_guidance, lyric_guidance)
     needs_all = {"bits", "samples"} & set(parts)  # which learn from the other tracks
     folder = data_folder(bundle, data, told, None if needs_all else split)
     setting = _Setting(bundle, folder, split, minutes_per_artist, cache, told)
@@ -166,6 +174,7 @@ def evaluate_bundle(
         "tracks": len(setting.held_out),
         "seconds": sum(len(s.samples) / s.rate_hz for s in setting.held_out),
         "sampling": drawings,
+        "guidance": guidance,
     }
     console.print(
         f"{bundle.manifest.name} on {found['tracks']} {split} tracks, "
@@ -203,9 +212,8 @@ def evaluate_bundle(
     if "conditions" in parts:
         found["conditions"] = conditions = _conditions(setting, clips)
         show(conditions_section(conditions))
-    how = _Rendering(
-        seconds, seed, {n: Sampling().settled(drawing) for n, drawing in drawings.items()}
-    )
+    sampling = {n: Sampling().settled(drawing) for n, drawing in drawings.items()}
+    how = _Rendering(seconds, seed, sampling, guidance)
     if "samples" in parts:
         found["samples"] = rendered = _samples(setting, samples, how, out)
         show(samples_section(rendered))
@@ -307,6 +315,7 @@ class _Rendering:
     seed: int
     sampling: dict[int, Sampling]
     """By level."""
+    guidance: Guidance
 
 
 def _conditions(setting: _Setting, clips: int) -> ConditionsReport:
@@ -334,7 +343,7 @@ def _samples(setting: _Setting, count: int, how: _Rendering, out: Path | None) -
     voices, aligner = VoiceDetector(), Aligner()
     weights = setting.given_cache or evaluation_cache()
     embedder = KeptEmbedder(load_musicnn(weights / "musicnn"), weights / "embeddings")
-    renderer = Renderer(setting.bundle, setting.tables, how.seed, how.sampling)
+    renderer = Renderer(setting.bundle, setting.tables, how.seed, how.sampling, how.guidance)
     clips = choose_clips(setting.held_out, count, hops[top], how.seconds)
     key = settings_key(folder=setting.folder.resolve(), split=setting.split, n=count, **asdict(how))
     folder = setting.kept / f"samples-{key}"
@@ -386,7 +395,7 @@ def _pictures(setting: _Setting, how: _Rendering, out: Path | None) -> PicturesR
     _make_folder(folder)
     manifest = setting.bundle.manifest
     rate, top_hop = manifest.sample_rate_hz, manifest.vqvae.hop_samples(setting.top)
-    renderer = Renderer(setting.bundle, setting.tables, how.seed, how.sampling)
+    renderer = Renderer(setting.bundle, setting.tables, how.seed, how.sampling, how.guidance)
     artists = sorted({s.track.artist for s in setting.held_out})
     clips = choose_clips(setting.held_out, 2 * len(artists), top_hop, how.seconds)
     key = settings_key(folder=setting.folder.resolve(), split=setting.split, **asdict(how))

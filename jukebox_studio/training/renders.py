@@ -32,9 +32,12 @@ from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.operations import HOP_FRACTION
-from jukebox_studio.request import Sampling
+from jukebox_studio.request import Guidance, Sampling
+from jukebox_studio.sampling.conditions import Guide
 from jukebox_studio.sampling.song import LevelSettings, Picks, drawn, sample_level
 from jukebox_studio.sampling.windows import render_samples
+from jukebox_studio.style import StylePoint
+from jukebox_studio.told import style_vector
 from jukebox_studio.training.data import Sound, Track, save_array
 
 Samples = NDArray[np.float32]
@@ -161,8 +164,10 @@ class Renderer:
         tables: LabelTables,
         seed: int,
         sampling: Mapping[int, Sampling] | None = None,
+        guidance: Guidance | None = None,
     ) -> None:
-        """sampling: by level; what is left out is as the bundle recommends."""
+        """sampling: by level; what is left out, and guidance, is as the bundle recommends."""
+        self.guidance = bundle.manifest.guidance if guidance is None else guidance
         self.vqvae: VQVAE = load_vqvae(bundle)
         self.priors: dict[int, Prior] = {n: load_prior(bundle, n) for n in bundle.manifest.priors}
         self.tables = tables
@@ -212,6 +217,7 @@ class Renderer:
                 above=codes[level + 1] if prior.config.conditioner else None,
                 labels=self.labels(clips, level),
                 settings=self.settings[level],
+                guides=self.guides(clips, level),
             )
             while True:
                 try:
@@ -248,10 +254,25 @@ class Renderer:
         """Codes Tensor[T] of a level to sound [T x hop]."""
         return self.vqvae.decode_chunked(codes[None].long(), level)[0, :, 0].numpy()
 
-    def labels(self, clips: Sequence[Clip], level: int) -> LabelBatch | None:
+    def guides(self, clips: Sequence[Clip], level: int) -> list[Guide]:
+        """What is led away from, as the engine does: the unknown style, and where words are sung,
+        unknown words."""
+        prior, guides = self.priors[level], list[Guide]()
+        if self.guidance.style and prior.config.labels is not None:
+            unknown = style_vector(prior, self.tables, StylePoint(0.0))
+            guides.append(Guide(self.guidance.style, style=unknown.expand(len(clips), -1, -1)))
+        if self.guidance.lyrics and prior.config.lyrics is not None:
+            without = self.labels(clips, level, has_words=False)
+            guides.append(Guide(self.guidance.lyrics, labels=without))
+        return guides
+
+    def labels(
+        self, clips: Sequence[Clip], level: int, *, has_words: bool = True
+    ) -> LabelBatch | None:
         """As the engine is told of a clip: a song that begins with it and ends with the render.
 
-        Words go evenly over prompt and continuation, as the engine takes them.
+        Words go evenly over prompt and continuation, as the engine takes them. has_words: whether
+        those of what is sung are known.
         """
         config = self.priors[level].config
         if config.labels is None:
@@ -260,13 +281,17 @@ class Renderer:
         labels, sung_at = [], []
         for clip in clips:
             total, offset = fit_timing(config, clip.prompt_samples + clip.length_samples, 0)
+            lyrics: str | None = clip.lyrics if config.lyrics else ""
+            is_known = has_words or not lyrics
             if config.lyrics:
-                sung_at.append(clip.sung_at_samples(config.lyrics.version))
+                sung_at.append(clip.sung_at_samples(config.lyrics.version) if is_known else None)
+                if not is_known:
+                    lyrics = None if config.lyrics.null_token is not None else ""
             labels.append(
                 labeller.label(
                     artist=clip.track.artist,
                     genre=clip.track.genre,
-                    lyrics=clip.lyrics if config.lyrics else "",
+                    lyrics=lyrics,
                     total_samples=total,
                     offset_samples=offset,
                 )

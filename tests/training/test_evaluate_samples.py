@@ -19,7 +19,7 @@ from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import TINY_VQVAE
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
-from jukebox_studio.request import Sampling
+from jukebox_studio.request import Guidance, Sampling
 from jukebox_studio.training import evaluate_command, lyric_attention
 from jukebox_studio.training.alignment import Aligner, Fit, is_german
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, SungText, encode_tracks
@@ -33,7 +33,7 @@ from jukebox_studio.training.lyric_attention import (
 )
 from jukebox_studio.training.memorisation import KnownCodes
 from jukebox_studio.training.musicnn import EMBEDDING, Musicnn, mel_patches, slaney_filters
-from jukebox_studio.training.renders import Renderer, choose_clips
+from jukebox_studio.training.renders import Render, Renderer, choose_clips
 from jukebox_studio.training.samples import KeptEmbedder, sound_values
 from jukebox_studio.training.similarity import discrepancy, mmd
 from jukebox_studio.training.tf_checkpoint import read_float_tensors
@@ -144,6 +144,24 @@ def test_continuations_are_drawn_as_the_bundle_recommends(
     (plain,) = Renderer(tuned, TABLES, 3, {0: Sampling(top_k=0)}).render(clips)
     assert np.array_equal(recommended.bottom, explicit.bottom)
     assert not np.array_equal(recommended.bottom, plain.bottom)
+
+
+def test_continuations_can_be_guided_towards_their_artist_and_words(
+    bundle: Bundle, held: list[Sound]
+) -> None:
+    clips = choose_clips(held, 4, TINY_VQVAE.hop_samples(1), 1.0)
+    sung = [bool(clip.lyrics) for clip in clips]
+    assert {True, False} == set(sung)
+    plain = list(Renderer(bundle, TABLES, 3).render(clips))
+    by_words = list(Renderer(bundle, TABLES, 3, guidance=Guidance(lyrics=20.0)).render(clips))
+    by_style = list(Renderer(bundle, TABLES, 3, guidance=Guidance(style=15.0)).render(clips))
+
+    def same(a: Render, b: Render) -> bool:
+        return np.array_equal(a.top, b.top) and np.array_equal(a.bottom, b.bottom)
+
+    # Where nothing is sung there are no words to lead to.
+    assert [same(a, b) for a, b in zip(plain, by_words, strict=True)] == [not s for s in sung]
+    assert not any(same(a, b) for a, b in zip(plain, by_style, strict=True))
 
 
 # Listening ---------------------------------------------------------------------------------------
