@@ -95,6 +95,8 @@ class ModelSummary:
     """It was not trained with labels left out."""
     recommended: Mapping[int, Drawing] = field(default_factory=dict)
     """How its levels are best drawn; as published where it does not say."""
+    guidance: Guidance = field(default_factory=Guidance)
+    """How hard it is best led to what is asked for."""
 
     @property
     def has_lyrics(self) -> bool:
@@ -133,6 +135,7 @@ class ModelSummary:
             longest_seconds=labels.max_duration_seconds if labels else None,
             guidance_is_contrast=top is not None and top.name in PUBLISHED_PRIORS,
             recommended=manifest.recommended,
+            guidance=manifest.guidance,
         )
 
 

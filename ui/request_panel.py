@@ -111,6 +111,7 @@ class RequestPanel(QWidget):
         self._levels: list[LevelControls] = []
         self._kept_levels: dict[int, Sampling] = {}
         self._is_loading = False
+        self._asks = False, False
         self._morph: Morph | None = None
         self._wheel = WheelGuard(self)
         self._rest = QTimer(self)
@@ -713,6 +714,7 @@ class RequestPanel(QWidget):
         self.to_grid.setChecked(draft.to_grid)
         self.file_format.setCurrentIndex(self.file_format.findData(draft.file_format))
         self.precision.setCurrentIndex(self.precision.findData(draft.precision))
+        self._asks = self._asks_for()
         self._is_loading = False
         self._refresh()
 
@@ -764,12 +766,40 @@ class RequestPanel(QWidget):
 
     def _edited(self) -> None:
         if not self._is_loading:
+            self._lead_as_recommended()
             self._refresh()
             self.changed.emit()
+
+    def _lead_as_recommended(self) -> None:
+        """Who begins to ask for a style or for words is led to them as the model recommends, and no
+        longer where the asking ends; what was chosen otherwise stays."""
+        before, self._asks = self._asks, self._asks_for()
+        if self._model is None:
+            return
+        best = self._model.guidance
+        for amount, did, does, weight in zip(
+            (self.style_guidance, self.lyric_guidance),
+            before,
+            self._asks,
+            (best.style, best.lyrics),
+            strict=True,
+        ):
+            old, new = (weight, 0.0) if did else (0.0, weight)
+            if did != does and amount.value() == old:
+                self._is_loading = True
+                amount.set_value(new)
+                self._is_loading = False
+
+    def _asks_for(self) -> tuple[bool, bool]:
+        """Whether a style is named, and whether words are to be sung."""
+        style = self.style_pad.chosen_style()
+        sings = self.kind == "relyric" or self.lyrics.voice.currentData() == "words"
+        return bool(style.artist_names or style.genre_names), sings
 
     def _words_typed(self) -> None:
         """What follows from words is long to work out, and can wait until the keys rest."""
         if not self._is_loading:
+            self._lead_as_recommended()
             self._rest.start()
             self.changed.emit()
 

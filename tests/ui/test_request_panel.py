@@ -253,6 +253,26 @@ def test_a_result_can_be_had_sooner_or_in_less_memory_and_less_exact(
         assert made(panel).precision == precision
 
 
+def test_who_asks_for_words_is_led_to_them_as_the_model_recommends(
+    qtbot: QtBot, panel: RequestPanel
+) -> None:
+    panel.set_model(replace(a_model(), guidance=Guidance(style=1.0, lyrics=4.0)))
+    assert made(panel).guidance == Guidance()
+    voice = panel.lyrics.voice
+    voice.setCurrentIndex(voice.findData("words"))
+    assert panel.draft().guidance == Guidance(lyrics=4.0)
+    voice.setCurrentIndex(voice.findData("open"))
+    assert made(panel).guidance == Guidance()
+    panel.lyric_guidance.set_value(2.0)  # who has chosen is asked no more
+    voice.setCurrentIndex(voice.findData("words"))
+    assert panel.draft().guidance == Guidance(lyrics=2.0)
+    voice.setCurrentIndex(voice.findData("open"))
+    assert panel.draft().guidance == Guidance(lyrics=2.0)
+    # A draft is shown as it is.
+    panel.set_draft(replace(panel.draft(), voice="words", guidance=Guidance()))
+    assert panel.draft().guidance == Guidance()
+
+
 def test_a_level_can_be_drawn_otherwise(qtbot: QtBot, panel: RequestPanel) -> None:
     panel.drawing_fold.set_open(True)
     (bottom,) = [c for c in panel.findChildren(QWidget) if getattr(c, "level", None) == 0]
