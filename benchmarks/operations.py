@@ -54,6 +54,8 @@ KEEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 BLEND_GUIDANCE = 4.0
 BLEND_TOLD = ("artist", "artist and genre")
+RELYRICS = 120
+"""Clips that new words are looked for; half of them have enough that can be spelled."""
 FEWEST_CORRECT = 0.85
 """Of clips that a classifier of two artists has to tell apart."""
 PARTS = ("limits", "keep", "blend", "vary", "relyric")
@@ -387,9 +389,11 @@ def relyric(bench: Bench) -> dict[str, Any]:
         return {}
     aligner = Aligner()
     tracks = bench.held_out(sung=True)
-    prefers, ceiling = [], []
-    for i in range(20):
-        track, other = tracks[i % len(tracks)], tracks[(i + 7) % len(tracks)]
+    best = bench.bundle.manifest.guidance.lyrics
+    prefers: dict[float, list[bool]] = {0.0: [], best: []}
+    ceiling = []
+    for i in range(RELYRICS):
+        track, other = tracks[i % len(tracks)], tracks[(i + 7 + i // len(tracks)) % len(tracks)]
         words = [w for w in track.words if w.start_seconds >= 3.0 and w.end_seconds <= 9.0]
         before = " ".join(w.text for w in track.words if w.end_seconds < 3.0)
         old = " ".join(w.text for w in words)
@@ -400,27 +404,31 @@ def relyric(bench: Bench) -> dict[str, Any]:
             continue
         clip = bench.clip(track, 0, 10)
         span = Span(3 * clip.rate_hz, 9 * clip.rate_hz)
-        (finished,) = bench.made(
-            "relyric",
-            clip=clip,
-            operation=Relyric(span, words_before=before, words_there=old),
-            lyrics=new,
-            style=Style((StylePoint(0.0, (Part(track.artist),)),)),
-            guidance=Guidance(lyrics=1.5),
-            variants=1,
-            seed=i,
-        )
-        made, own = audio.read(finished.audio_path), audio.read(track.path)
+        own = audio.read(track.path)
 
         def prefer(sound: audio.Audio, a: str, b: str, german: bool = german) -> bool | None:
             part = audio.to_mono(sound.samples)[3 * sound.rate_hz : 9 * sound.rate_hz]
             return aligner.prefers(part, sound.rate_hz, a.split(), b.split(), german=german)
 
-        if (found := prefer(made, new, old)) is not None:
-            prefers.append(found)
-        if (best := prefer(own, old, new)) is not None:
-            ceiling.append(best)
-    rows = [("new words in the render", len(prefers), float(np.mean(prefers or [0])))]
+        for weight, heard in prefers.items():
+            (finished,) = bench.made(
+                "relyric",
+                clip=clip,
+                operation=Relyric(span, words_before=before, words_there=old),
+                lyrics=new,
+                style=Style((StylePoint(0.0, (Part(track.artist),)),)),
+                guidance=Guidance(lyrics=weight),
+                variants=1,
+                seed=i,
+            )
+            if (found := prefer(audio.read(finished.audio_path), new, old)) is not None:
+                heard.append(found)
+        if (found := prefer(own, old, new)) is not None:
+            ceiling.append(found)
+    rows = [
+        (f"new words in the render, led by {weight:g}", len(heard), float(np.mean(heard or [0])))
+        for weight, heard in prefers.items()
+    ]
     rows.append(("own words in the recording", len(ceiling), float(np.mean(ceiling or [0]))))
     print(table("Relyric: the words asked for fit better", ["of", "clips", "share"], rows))
     return {"rows": rows}
