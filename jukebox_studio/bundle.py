@@ -27,7 +27,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from jukebox_studio import presets
-from jukebox_studio.drawing import Drawing, Guidance
+from jukebox_studio.drawing import Drawing, Leading
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
 from jukebox_studio.licences import Licence
@@ -42,6 +42,8 @@ from jukebox_studio.tensor_file import read_header
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+RECOMMENDATIONS = ("sampling", "guidance")
+"""Fields of a manifest that say how a model is best used, and change nothing of it."""
 LICENCE_FILE, ATTRIBUTION_FILE = "LICENCE.txt", "ATTRIBUTION.txt"
 VQVAE_FILE = "vqvae.safetensors"
 MODELS_VARIABLE = "JUKEBOX_STUDIO_MODELS"
@@ -93,8 +95,8 @@ class Manifest(BaseModel):
     """By level; with their label version, alignment layer and head."""
     sampling: dict[int, Drawing] = Field(default_factory=dict)
     """How levels are best drawn; see `recommended` for the others."""
-    guidance: Guidance = Guidance()
-    """How hard it is best led, towards what is asked for; see `Guidance.towards`."""
+    guidance: Leading = Leading()
+    """How hard it is best led to what is asked for."""
     files: dict[str, FileEntry] = Field(default_factory=dict)
 
     @property
@@ -244,13 +246,13 @@ def bundle_sha256(folder: Path) -> str:
     JukeboxError where the folder is gone.
     """
     manifest = _manifest_json(folder)
-    for recommended in ("sampling", "guidance"):
+    for recommended in RECOMMENDATIONS:
         manifest.pop(recommended, None)
     return hashlib.sha256(_manifest_text(manifest).encode()).hexdigest()
 
 
 def recommend(
-    bundle: Bundle, sampling: Mapping[int, Drawing], guidance: Guidance | None = None
+    bundle: Bundle, sampling: Mapping[int, Drawing], guidance: Leading | None = None
 ) -> Bundle:
     """Write how levels are best drawn and led into a bundle's manifest, and nothing else.
 
@@ -259,11 +261,11 @@ def recommend(
     """
     # Not from the object: fields that the file leaves to their defaults stay out of it.
     manifest = _manifest_json(bundle.folder)
-    manifest.pop("sampling", None)
+    for recommended in RECOMMENDATIONS:
+        manifest.pop(recommended, None)
     if told := {n: asdict(drawing) for n, drawing in sampling.items() if drawing != Drawing()}:
         manifest["sampling"] = told
-    manifest.pop("guidance", None)
-    if guidance is not None and guidance != Guidance():
+    if guidance is not None and guidance != Leading():
         manifest["guidance"] = asdict(guidance)
     try:
         changed = Bundle(bundle.folder, Manifest.model_validate(manifest))
@@ -444,8 +446,8 @@ def write_bundle(
         credits = "".join(f"{line}\n" for line in manifest.attribution)
         (part / ATTRIBUTION_FILE).write_text(credits, encoding="utf-8")
         finished = _describe_files(part, manifest, progress)
-        unsaid = {"sampling"} if not finished.sampling else set[str]()
-        unsaid |= {"guidance"} if finished.guidance == Guidance() else set()
+        nothing = {"sampling": {}, "guidance": Leading()}
+        unsaid = {name for name, value in nothing.items() if getattr(finished, name) == value}
         written = _manifest_text(finished.model_dump(mode="json", exclude=unsaid))
         (part / MANIFEST).write_text(written, encoding="utf-8")
         _flush(part)

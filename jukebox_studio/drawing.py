@@ -43,28 +43,27 @@ class Drawing:
 
 @with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True)
-class Guidance:
-    """How hard the model is led towards style and words: 0 is not at all, each costs a row more.
-
-    Classifier-free guidance (Ho and Salimans 2022); see `sampling.guidance.guide`.
-    """
+class Leading:
+    """How hard a model is led towards style and words where there are any: 0 is not at all."""
 
     style: float = 0.0
     lyrics: float = 0.0
 
-    def over(self, style: float | None, lyrics: float | None) -> Guidance:
-        """What is said, and for what is not said this."""
-        return Guidance(
-            self.style if style is None else style, self.lyrics if lyrics is None else lyrics
-        )
-
-    def towards(self, *, style: bool, words: bool) -> Guidance:
-        """Where there is nothing to lead towards, not at all."""
-        return Guidance(self.style if style else 0.0, self.lyrics if words else 0.0)
-
     def __post_init__(self) -> None:
-        for what, weight in (("style", self.style), ("lyrics", self.lyrics)):
-            if not 0.0 <= weight <= MOST_GUIDANCE:
-                raise JukeboxError(
-                    f"Guidance of {what} goes from 0 (off) to {MOST_GUIDANCE:g}, not {weight:g}."
-                )
+        check_guidance(self.style, self.lyrics)
+
+    def towards(self, *, style: bool, words: bool) -> Leading:
+        """Where there is nothing to lead to, not at all."""
+        return Leading(self.style if style else 0.0, self.lyrics if words else 0.0)
+
+    def __str__(self) -> str:
+        return f"by {self.style:g} towards a style, by {self.lyrics:g} towards words"
+
+
+def check_guidance(style: float, lyrics: float) -> None:
+    """Raises JukeboxError for weights that make no sense."""
+    for what, weight in (("style", style), ("lyrics", lyrics)):
+        if not 0.0 <= weight <= MOST_GUIDANCE:
+            raise JukeboxError(
+                f"Guidance of {what} goes from 0 (off) to {MOST_GUIDANCE:g}, not {weight:g}."
+            )

@@ -101,9 +101,7 @@ def render(
         asked = request
         request, top_codes = _previewed(asked, saved, models)
         # As the preview was drawn, whatever is recommended by now.
-        asked = replace(
-            asked, sampling=request.sampling, sampling_by_level=request.sampling_by_level
-        )
+        asked = asked.drawn_as(request)
         if not _can_have(request.precision, models):
             note = (
                 f"The preview was made in {request.precision}, which cannot be had here, so the "

@@ -122,14 +122,15 @@ class JobFolder:
 
 
 def settled(request: Request, bundle: Bundle, folder: Path | None) -> Request:
-    """The request with its sampling settled: as `folder` was begun, else as the model recommends.
+    """The request with what it leaves open as `folder` was begun, else as the model recommends.
 
     So a job ends as it began, whatever is recommended meanwhile.
     """
-    drawings = bundle.manifest.recommended
+    drawings, leading = bundle.manifest.recommended, bundle.manifest.guidance
     if folder is not None and (begun := _begun(folder)) is not None:
         drawings = {n: begun.sampling_of(n).over(drawing) for n, drawing in drawings.items()}
-    return request.settled(drawings)
+        leading = begun.leading(leading)
+    return request.settled(drawings, leading)
 
 
 def goes_on(folder: Path, request: Request, bundle: Bundle) -> Request:
@@ -141,7 +142,7 @@ def goes_on(folder: Path, request: Request, bundle: Bundle) -> Request:
     if first is None:
         return request
     if isinstance(request.operation, Upsample):  # drawn as its preview was, whatever it says
-        drawn = replace(request, sampling=first.sampling, sampling_by_level=first.sampling_by_level)
+        drawn = request.drawn_as(first)
     else:
         drawn = settled(request, bundle, folder)
     return first if replace(drawn, date=first.date) == first else request

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from jukebox_studio import bundle as bundles
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.memory import PROGRAM_BYTES, Asked, plan, size_text
+from jukebox_studio.request import Guidance
 from jukebox_studio.sampling_options import changed
 
 app = App(name="models", help="Models on this machine: list, describe, check, tune, import.")
@@ -103,14 +104,14 @@ def sampling(
         The same towards words.
     """
     bundle = bundles.find_bundle(model)
-    guidance = bundle.manifest.guidance.over(style_guidance, lyric_guidance)
+    guidance = Guidance(style_guidance, lyric_guidance).over(bundle.manifest.guidance)
     if temperature or top_k or top_p or guidance != bundle.manifest.guidance:
         before = bundle.manifest.recommended
         drawings = changed(before, temperature, top_k, top_p)
         bundle = bundles.recommend(bundle, drawings, guidance)
     for level, drawing in sorted(bundle.manifest.recommended.items(), reverse=True):
         print(f"Level {level}: {drawing}")
-    print(_guidance_line(bundle.manifest))
+    print(f"Best led {bundle.manifest.guidance}")
 
 
 @app.command(name="import")
@@ -197,7 +198,7 @@ def _description(bundle: bundles.Bundle) -> Iterator[str]:
             knows += f", lyrics in windows of {prior.lyrics.n_tokens} characters"
         drawing = manifest.recommended[level]
         yield f"{line}; window of {window_seconds:.1f} s; {knows}; best at {drawing}"
-    yield _guidance_line(manifest)
+    yield f"Best led {manifest.guidance}"
     if manifest.alignment:
         layer, head = manifest.alignment
         yield f"Lyrics are followed by attention layer {layer}, head {head}"
@@ -206,11 +207,6 @@ def _description(bundle: bundles.Bundle) -> Iterator[str]:
         yield f"File {name}: {size_text(entry.size_bytes)}{stored}"
     yield f"Results name it as {bundles.bundle_sha256(bundle.folder)}"
     yield _memory_line(manifest)
-
-
-def _guidance_line(manifest: bundles.Manifest) -> str:
-    guidance = manifest.guidance
-    return f"Best led by {guidance.style:g} towards a style, by {guidance.lyrics:g} towards words"
 
 
 def _memory_line(manifest: bundles.Manifest) -> str:

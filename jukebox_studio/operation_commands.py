@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from dataclasses import dataclass, fields
@@ -326,28 +325,15 @@ def _render(path: Path, operation: Operation, of: ClipOptions, how: RenderOption
     _run(of.clip(path), operation, of, how)
 
 
-def _guidance(how: RenderOptions, style: Style) -> Guidance:
-    """As it was said, and else as the model recommends, where there is something to lead to."""
-    from jukebox_studio.bundle import find_bundle
-
-    recommended = Guidance()
-    with contextlib.suppress(JukeboxError):  # a model that is elsewhere recommends nothing here
-        recommended = find_bundle(how.model).manifest.guidance
-    names_style = bool(style.artist_names or style.genre_names)
-    asked = recommended.towards(style=names_style, words=bool(how.lyrics))
-    return asked.over(how.style_guidance, how.lyric_guidance)
-
-
 def _run(clip: Clip, operation: Operation, of: ClipOptions, how: RenderOptions) -> None:
     sampling, by_level = how.sampling()
-    style = how.style()
     request = Request(
         clip=clip,
         operation=operation,
         codes_path=of.codes.resolve() if of.codes else None,
-        style=style,
+        style=how.style(),
         lyrics=how.lyrics,
-        guidance=_guidance(how, style),
+        guidance=Guidance(how.style_guidance, how.lyric_guidance),
         sampling=sampling,
         sampling_by_level=by_level,
         place=of.place(),

@@ -11,9 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 
 from jukebox_studio.clip import Clip
-from jukebox_studio.drawing import MOST_GUIDANCE as MOST_GUIDANCE
-from jukebox_studio.drawing import Drawing
-from jukebox_studio.drawing import Guidance as Guidance
+from jukebox_studio.drawing import Drawing, Leading, check_guidance
 from jukebox_studio.edges import checked
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import Precision
@@ -65,6 +63,29 @@ class Sampling:
         """The same with nothing left open."""
         drawing = self.over(recommended)
         return Sampling(drawing.temperature, drawing.top_k, drawing.top_p, self.schedule)
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True)
+class Guidance:
+    """How hard the model is led towards style and words: 0 is not at all, each costs a row more.
+
+    None is as the model recommends, where there is something to lead to. Classifier-free guidance
+    (Ho and Salimans 2022); see `sampling.guidance.guide`.
+    """
+
+    style: float | None = None
+    lyrics: float | None = None
+
+    def __post_init__(self) -> None:
+        check_guidance(self.style or 0.0, self.lyrics or 0.0)
+
+    def over(self, recommended: Leading) -> Leading:
+        """With what is left open as recommended."""
+        return Leading(
+            recommended.style if self.style is None else self.style,
+            recommended.lyrics if self.lyrics is None else self.lyrics,
+        )
 
 
 @with_config(_STRICT)
@@ -252,7 +273,12 @@ class Request:
     def sampling_of(self, level: int) -> Sampling:
         return self.sampling_by_level.get(level, self.sampling)
 
-    def settled(self, recommended: Mapping[int, Drawing]) -> Request:
+    def leading(self, recommended: Leading) -> Leading:
+        """How hard the model is led that recommends this: of itself only to what is named."""
+        names_style = bool(self.style.artist_names or self.style.genre_names)
+        return self.guidance.over(recommended.towards(style=names_style, words=bool(self.lyrics)))
+
+    def settled(self, recommended: Mapping[int, Drawing], leading: Leading) -> Request:
         """The same with nothing left open, for a model with these levels that recommends this.
 
         Settled once, it stays as it is whatever is recommended later.
@@ -261,7 +287,22 @@ class Request:
         top = every.get(max(every, default=0), self.sampling)
         others = {n: sampling for n, sampling in every.items() if sampling != top}
         unknown = {n: s for n, s in self.sampling_by_level.items() if n not in every}
-        return replace(self, sampling=top, sampling_by_level=others | unknown)
+        led = self.leading(leading)
+        return replace(
+            self,
+            sampling=top,
+            sampling_by_level=others | unknown,
+            guidance=Guidance(led.style, led.lyrics),
+        )
+
+    def drawn_as(self, other: Request) -> Request:
+        """The same with the sampling and guidance of another."""
+        return replace(
+            self,
+            sampling=other.sampling,
+            sampling_by_level=other.sampling_by_level,
+            guidance=other.guidance,
+        )
 
     @property
     def variant_numbers(self) -> range:

@@ -33,7 +33,7 @@ from jukebox_studio.bundle import (
     verify,
     write_bundle,
 )
-from jukebox_studio.drawing import Drawing, Guidance
+from jukebox_studio.drawing import Drawing, Leading
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import CC_BY_SA_4, OPENAI_JUKEBOX
 from jukebox_studio.model.config import PUBLISHED_PRIORS, PUBLISHED_VQVAE
@@ -153,8 +153,8 @@ def test_a_bundle_says_how_it_is_best_sampled(folder: Path) -> None:
     before, plain = path.read_bytes(), open_bundle(folder)
     assert plain.manifest.recommended == {0: Drawing(), 2: Drawing()}
     assert bundle_sha256(folder) == hashlib.sha256(before).hexdigest()
-    led = recommend(plain, {}, Guidance(lyrics=4.0))
-    assert load_manifest(folder).guidance == led.manifest.guidance == Guidance(lyrics=4.0)
+    led = recommend(plain, {}, Leading(lyrics=4.0))
+    assert load_manifest(folder).guidance == led.manifest.guidance == Leading(lyrics=4.0)
     assert bundle_sha256(folder) == hashlib.sha256(before).hexdigest()
     changed = recommend(plain, {0: Drawing(0.65), 2: Drawing()})
     assert changed == open_bundle(folder)

@@ -24,7 +24,7 @@ from jukebox_studio.bundle import Bundle, open_bundle, recommend
 from jukebox_studio.canvas import Canvas, differing_tail
 from jukebox_studio.clip import Clip
 from jukebox_studio.codes_file import SavedCodes, read_codes, save_codes
-from jukebox_studio.drawing import Drawing
+from jukebox_studio.drawing import Drawing, Leading
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import Event, Note, Preview, Progress, VariantFinished
 from jukebox_studio.files import write_atomically
@@ -230,7 +230,8 @@ def test_the_description_says_how_a_result_was_made(studio: Studio, make_clip: M
     )
     rendered = studio.render(request)
     described = rendered.described()
-    as_drawn = request.settled(studio.bundle.manifest.recommended)
+    manifest = studio.bundle.manifest
+    as_drawn = request.settled(manifest.recommended, manifest.guidance)
     assert described["request"] == as_drawn.to_json()
     assert described["seed"] == 7
     assert described["model"]["name"] == "singing"
@@ -372,6 +373,33 @@ def test_one_window_is_the_same_in_both_schedules(studio: Studio, make_clip: Mak
     request = Request(make_clip(), Continue(0.001, "seconds"), variants=1)
     exact = studio.render(replace(request, sampling_by_level={0: Sampling(schedule="exact")}))
     assert same_codes(studio.render(request).codes[0], exact.codes[0])
+
+
+def test_words_are_led_to_as_the_model_recommends(
+    tiny_bundle: Path, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    """Whoever asks: the command line, the window, or a DAW without one."""
+    folder = Path(shutil.copytree(tiny_bundle, tmp_path / "led"))
+    recommend(open_bundle(folder), {}, Leading(lyrics=4.0))
+    led = Studio(folder, Models(), tmp_path / "out")
+    request = Request(make_clip(), Continue(0.15, "seconds"), lyrics="la", variants=1)
+    job = tmp_path / "job"
+    begun = led.render(request, job)
+    assert begun.codes[0].made.request["guidance"] == {"style": 0.0, "lyrics": 4.0}
+    said = led.render(replace(request, guidance=Guidance(0.0, 4.0)))
+    assert same_codes(begun.codes[0], said.codes[0])
+    silent = led.render(replace(request, lyrics=None))
+    assert silent.codes[0].made.request["guidance"] == {"style": 0.0, "lyrics": 0.0}
+    # A job ends as it began, and so does what comes of its preview.
+    preview = led.render(replace(request, preview_only=True)).finished[0].codes_path
+    recommend(open_bundle(folder), {})
+    again = Studio(folder, Models(), tmp_path / "out").render(request, job)
+    assert again.codes[0].made.request["guidance"]["lyrics"] == 4.0
+    up = Studio(folder, Models(), tmp_path / "out").render(
+        Request(request.clip, Upsample(), preview)
+    )
+    assert same_codes(up.codes[0], begun.codes[0])
+    assert up.described()["request"]["guidance"]["lyrics"] == 4.0
 
 
 def test_another_seed_is_other_music(studio: Studio, make_clip: MakeClip) -> None:

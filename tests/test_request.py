@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jukebox_studio.clip import Clip
-from jukebox_studio.drawing import Drawing
+from jukebox_studio.drawing import Drawing, Leading
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.events import (
     Event,
@@ -166,15 +166,32 @@ def test_what_is_left_open_is_as_recommended() -> None:
     assert Sampling(top_k=5).over(recommended) == Drawing(0.7, top_k=5)
 
 
+def test_guidance_that_is_left_open_leads_to_what_is_named() -> None:
+    best, none = Leading(1.5, 4.0), Style()
+    plain = replace(REQUEST, style=none, lyrics=None, guidance=Guidance())
+    assert plain.leading(best) == Leading()
+    assert replace(plain, lyrics="").leading(best) == Leading(), "nobody sings"
+    assert replace(plain, lyrics="la").leading(best) == Leading(lyrics=4.0)
+    assert replace(plain, style=Style.of("Ada", "")).leading(best) == Leading(style=1.5)
+    said = replace(plain, lyrics="la", guidance=Guidance(style=2.0, lyrics=0.0))
+    assert said.leading(best) == Leading(style=2.0)
+    settled = replace(plain, lyrics="la").settled({0: Drawing()}, best)
+    assert settled.guidance == Guidance(0.0, 4.0)
+    assert settled.settled({0: Drawing()}, Leading(9.0, 9.0)) == settled
+
+
 def test_a_settled_request_stays_as_it_is() -> None:
     left_open = replace(REQUEST, sampling=Sampling(), sampling_by_level={2: Sampling(top_k=3)})
     recommended = {0: Drawing(0.65), 1: Drawing(), 2: Drawing(1.5)}
-    settled = left_open.settled(recommended)
+    settled = left_open.settled(recommended, Leading())
     assert settled.sampling == Sampling(1.5, 3, 0.0)
     assert settled.sampling_by_level == {0: Sampling(0.65, 0, 0.0), 1: Sampling(0.98, 0, 0.0)}
-    assert settled.settled(dict.fromkeys(range(3), Drawing(2.0))) == settled
+    assert settled.settled(dict.fromkeys(range(3), Drawing(2.0)), Leading(9.0, 9.0)) == settled
     # Levels that there are not are kept, to be told of.
-    assert left_open.settled({0: Drawing()}).sampling_by_level == left_open.sampling_by_level
+    assert (
+        left_open.settled({0: Drawing()}, Leading()).sampling_by_level
+        == left_open.sampling_by_level
+    )
     assert request_from_json(left_open.to_json()) == left_open
 
 

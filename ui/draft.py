@@ -15,13 +15,13 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 from pathlib import Path
 from string import capwords
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from jukebox_studio.bundle import Bundle
 from jukebox_studio.clip import Clip
-from jukebox_studio.drawing import Drawing
+from jukebox_studio.drawing import Drawing, Leading
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import Licence
 from jukebox_studio.model.config import PUBLISHED_PRIORS, Precision
@@ -95,7 +95,7 @@ class ModelSummary:
     """It was not trained with labels left out."""
     recommended: Mapping[int, Drawing] = field(default_factory=dict)
     """How its levels are best drawn; as published where it does not say."""
-    guidance: Guidance = field(default_factory=Guidance)
+    guidance: Leading = field(default_factory=Leading)
     """How hard it is best led to what is asked for."""
 
     @property
@@ -259,7 +259,7 @@ def request_of(
         file_format=draft.file_format,
         precision=draft.precision,
         date=date,
-    ).settled(model.drawings)
+    ).settled(model.drawings, model.guidance)
 
 
 def operation_of(draft: Draft, clip: Clip) -> Operation:
@@ -418,11 +418,16 @@ def draft_of(
             )
         )
     place = request.place
-    left_open = replace(
-        request, sampling=Sampling(schedule=request.sampling.schedule), sampling_by_level={}
-    )
-    if model is not None and left_open.settled(model.drawings) == request:
-        request = left_open
+    if model is not None:
+        sampling = Sampling(schedule=request.sampling.schedule)
+        choices: tuple[dict[str, Any], ...] = (
+            {"sampling": sampling, "sampling_by_level": {}},
+            {"guidance": Guidance()},
+        )
+        settled = request
+        for choice in choices:  # what is as recommended is left open again
+            if replace(settled, **choice).settled(model.drawings, model.guidance) == settled:
+                request = replace(request, **choice)
     return Draft(
         **values,  # type: ignore[arg-type]
         style=request.style,
@@ -518,6 +523,13 @@ def _place(clip: Clip, seconds: Fraction) -> str:
     return translate("Draft", "bar {0}, beat {1}").format(place.bar, beat)
 
 
+def leading_of(draft: Draft, model: ModelSummary | None) -> Leading:
+    """How hard a draft leads: as it says, else as the model recommends to what is asked for."""
+    best = Leading() if model is None else model.guidance
+    names_style = bool(draft.style.artist_names or draft.style.genre_names)
+    return draft.guidance.over(best.towards(style=names_style, words=draft.voice == "words"))
+
+
 def remarks(draft: Draft, model: ModelSummary) -> list[str]:
     """What people should know of a request that can be made all the same."""
     found = []
@@ -539,10 +551,11 @@ def remarks(draft: Draft, model: ModelSummary) -> list[str]:
                 model.name
             )
         )
+    led = leading_of(draft, model)
     if (
         model.version is not None
         and draft.style.artist_names
-        and not draft.guidance.style
+        and not led.style
         and not model.guidance_is_contrast
     ):
         found.append(
@@ -554,13 +567,13 @@ def remarks(draft: Draft, model: ModelSummary) -> list[str]:
         found.append(
             translate("Draft", "{0} does not know words: they are left out.").format(model.name)
         )
-    if draft.guidance.lyrics and not model.has_lyrics:
+    if led.lyrics and not model.has_lyrics:
         found.append(
             translate(
                 "Draft", "{0} does not know words, so guiding towards them does nothing."
             ).format(model.name)
         )
-    if model.guidance_is_contrast and (draft.guidance.style or draft.guidance.lyrics):
+    if model.guidance_is_contrast and (led.style or led.lyrics):
         found.append(
             translate(
                 "Draft",

@@ -29,11 +29,11 @@ from PyQt6.QtWidgets import (
 )
 
 from jukebox_studio.clip import Clip
+from jukebox_studio.drawing import MOST_GUIDANCE
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.request import (
     FILE_FORMATS,
     MOST_CANDIDATES,
-    MOST_GUIDANCE,
     MOST_VARIANTS,
     Guidance,
     Request,
@@ -48,6 +48,7 @@ from ui.draft import (
     ModelSummary,
     Times,
     VariantInfo,
+    leading_of,
     made_seconds,
     new_seed,
     outcome,
@@ -111,7 +112,7 @@ class RequestPanel(QWidget):
         self._levels: list[LevelControls] = []
         self._kept_levels: dict[int, Sampling] = {}
         self._is_loading = False
-        self._asks = False, False
+        self._guidance = Guidance()
         self._morph: Morph | None = None
         self._wheel = WheelGuard(self)
         self._rest = QTimer(self)
@@ -546,8 +547,9 @@ class RequestPanel(QWidget):
             combo.currentIndexChanged.connect(lambda _: self._edited())
         for box in (self.to_grid, self.preview_only, self.says_place):
             box.toggled.connect(lambda _: self._edited())
-        for amount in (self.style_guidance, self.lyric_guidance, self.width_amount):
-            amount.changed.connect(lambda _: self._edited())
+        self.width_amount.changed.connect(lambda _: self._edited())
+        self.style_guidance.changed.connect(lambda weight: self._led(style=weight))
+        self.lyric_guidance.changed.connect(lambda weight: self._led(lyrics=weight))
         self.says_place.toggled.connect(self._place_form.setVisible)
         self.sampling.changed.connect(self._edited)
         self.as_recommended.clicked.connect(self._draw_as_recommended)
@@ -659,7 +661,7 @@ class RequestPanel(QWidget):
             words_before=before,
             words_there=there,
             words_after=after,
-            guidance=Guidance(self.style_guidance.value(), self.lyric_guidance.value()),
+            guidance=self._guidance,
             sampling=self.sampling.sampling(),
             sampling_by_level={**own, **kept},
             place_seconds=(self.song_seconds.value(), self.clip_seconds.value())
@@ -695,8 +697,7 @@ class RequestPanel(QWidget):
         self.lyrics.set_words(
             draft.voice, draft.new_words, draft.words_before, draft.words_there, draft.words_after
         )
-        self.style_guidance.set_value(draft.guidance.style)
-        self.lyric_guidance.set_value(draft.guidance.lyrics)
+        self._guidance = draft.guidance
         self.sampling.set_sampling(draft.sampling)
         self._kept_levels = dict(draft.sampling_by_level)
         self._show_levels()
@@ -714,7 +715,6 @@ class RequestPanel(QWidget):
         self.to_grid.setChecked(draft.to_grid)
         self.file_format.setCurrentIndex(self.file_format.findData(draft.file_format))
         self.precision.setCurrentIndex(self.precision.findData(draft.precision))
-        self._asks = self._asks_for()
         self._is_loading = False
         self._refresh()
 
@@ -766,40 +766,28 @@ class RequestPanel(QWidget):
 
     def _edited(self) -> None:
         if not self._is_loading:
-            self._lead_as_recommended()
             self._refresh()
             self.changed.emit()
 
-    def _lead_as_recommended(self) -> None:
-        """Who begins to ask for a style or for words is led to them as the model recommends, and no
-        longer where the asking ends; what was chosen otherwise stays."""
-        before, self._asks = self._asks, self._asks_for()
-        if self._model is None:
-            return
-        best = self._model.guidance
-        for amount, did, does, weight in zip(
-            (self.style_guidance, self.lyric_guidance),
-            before,
-            self._asks,
-            (best.style, best.lyrics),
-            strict=True,
-        ):
-            old, new = (weight, 0.0) if did else (0.0, weight)
-            if did != does and amount.value() == old:
-                self._is_loading = True
-                amount.set_value(new)
-                self._is_loading = False
+    def _led(self, **weights: float) -> None:
+        """A slider was moved: from now on it is as it says."""
+        if not self._is_loading:
+            self._guidance = replace(self._guidance, **weights)
+            self._edited()
 
-    def _asks_for(self) -> tuple[bool, bool]:
-        """Whether a style is named, and whether words are to be sung."""
-        style = self.style_pad.chosen_style()
-        sings = self.kind == "relyric" or self.lyrics.voice.currentData() == "words"
-        return bool(style.artist_names or style.genre_names), sings
+    def _show_leading(self) -> None:
+        """What is left open stands where the model recommends it for what is asked for."""
+        led = leading_of(self.draft(), self._model)
+        self._is_loading = True
+        for amount, weight in ((self.style_guidance, led.style), (self.lyric_guidance, led.lyrics)):
+            if amount.value() != weight:  # else what is being typed would be written over
+                amount.set_value(weight)
+        self._is_loading = False
 
     def _words_typed(self) -> None:
         """What follows from words is long to work out, and can wait until the keys rest."""
         if not self._is_loading:
-            self._lead_as_recommended()
+            self._show_leading()
             self._rest.start()
             self.changed.emit()
 
@@ -849,6 +837,7 @@ class RequestPanel(QWidget):
     def _refresh(self) -> None:
         if self._is_loading:
             return
+        self._show_leading()
         kind, has_lyrics = self.kind, self._model is not None and self._model.has_lyrics
         self._length_row.setVisible(kind == "continue")
         self._keep_box.setVisible(kind != "continue")

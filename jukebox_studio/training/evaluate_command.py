@@ -21,6 +21,7 @@ from unidecode import unidecode  # type: ignore[import-untyped]
 from jukebox_studio import audio
 from jukebox_studio.bundle import VQVAE_FILE, Bundle, bundle_sha256, find_bundle
 from jukebox_studio.command_types import Positive, Whole
+from jukebox_studio.drawing import Leading
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.files import write_atomically
 from jukebox_studio.model.labels import LabelTables
@@ -160,7 +161,7 @@ def evaluate_bundle(
     bundle = find_bundle(model)
     # Before the long work, so that what is wrong in it is told at once.
     drawings = changed(bundle.manifest.recommended, temperature, top_k, top_p)
-    guidance = bundle.manifest.guidance.over(style_guidance, lyric_guidance)
+    guidance = Guidance(style_guidance, lyric_guidance).over(bundle.manifest.guidance)
     needs_all = {"bits", "samples"} & set(parts)  # which learn from the other tracks
     folder = data_folder(bundle, data, told, None if needs_all else split)
     setting = _Setting(bundle, folder, split, minutes_per_artist, cache, told)
@@ -315,7 +316,7 @@ class _Rendering:
     seed: int
     sampling: dict[int, Sampling]
     """By level."""
-    guidance: Guidance
+    guidance: Leading
 
 
 def _conditions(setting: _Setting, clips: int) -> ConditionsReport:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jukebox_studio.bundle import Bundle
+from jukebox_studio.drawing import Leading
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.labels import (
     LabelBatch,
@@ -32,7 +33,7 @@ from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
 from jukebox_studio.operations import HOP_FRACTION
-from jukebox_studio.request import Guidance, Sampling
+from jukebox_studio.request import Sampling
 from jukebox_studio.sampling.conditions import Guide
 from jukebox_studio.sampling.song import LevelSettings, Picks, drawn, sample_level
 from jukebox_studio.sampling.windows import render_samples
@@ -164,7 +165,7 @@ class Renderer:
         tables: LabelTables,
         seed: int,
         sampling: Mapping[int, Sampling] | None = None,
-        guidance: Guidance | None = None,
+        guidance: Leading | None = None,
     ) -> None:
         """sampling: by level; what is left out, and guidance, is as the bundle recommends."""
         self.guidance = bundle.manifest.guidance if guidance is None else guidance

@@ -14,12 +14,12 @@ import torch
 
 from jukebox_studio import audio
 from jukebox_studio.bundle import Bundle, open_bundle
-from jukebox_studio.drawing import Drawing
+from jukebox_studio.drawing import Drawing, Leading
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.model.config import TINY_VQVAE
 from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
-from jukebox_studio.request import Guidance, Sampling
+from jukebox_studio.request import Sampling
 from jukebox_studio.training import evaluate_command, lyric_attention
 from jukebox_studio.training.alignment import Aligner, Fit, is_german
 from jukebox_studio.training.codes import CodedTrack, CodeWindows, SungText, encode_tracks
@@ -153,8 +153,8 @@ def test_continuations_can_be_guided_towards_their_artist_and_words(
     sung = [bool(clip.lyrics) for clip in clips]
     assert {True, False} == set(sung)
     plain = list(Renderer(bundle, TABLES, 3).render(clips))
-    by_words = list(Renderer(bundle, TABLES, 3, guidance=Guidance(lyrics=20.0)).render(clips))
-    by_style = list(Renderer(bundle, TABLES, 3, guidance=Guidance(style=15.0)).render(clips))
+    by_words = list(Renderer(bundle, TABLES, 3, guidance=Leading(lyrics=20.0)).render(clips))
+    by_style = list(Renderer(bundle, TABLES, 3, guidance=Leading(style=15.0)).render(clips))
 
     def same(a: Render, b: Render) -> bool:
         return np.array_equal(a.top, b.top) and np.array_equal(a.bottom, b.bottom)

@@ -13,7 +13,7 @@ from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from jukebox_studio.drawing import Drawing
+from jukebox_studio.drawing import Drawing, Leading
 from jukebox_studio.licences import OPENAI_JUKEBOX
 from jukebox_studio.request import (
     Continue,
@@ -253,24 +253,26 @@ def test_a_result_can_be_had_sooner_or_in_less_memory_and_less_exact(
         assert made(panel).precision == precision
 
 
-def test_who_asks_for_words_is_led_to_them_as_the_model_recommends(
-    qtbot: QtBot, panel: RequestPanel
-) -> None:
-    panel.set_model(replace(a_model(), guidance=Guidance(style=1.0, lyrics=4.0)))
-    assert made(panel).guidance == Guidance()
-    voice = panel.lyrics.voice
+def test_who_asks_for_words_is_led_to_them_as_the_model_recommends(panel: RequestPanel) -> None:
+    panel.set_model(replace(a_model(), guidance=Leading(style=1.0, lyrics=4.0)))
+    voice, words = panel.lyrics.voice, panel.lyric_guidance
+    assert made(panel).guidance == Guidance(0.0, 0.0)
     voice.setCurrentIndex(voice.findData("words"))
-    assert panel.draft().guidance == Guidance(lyrics=4.0)
+    assert words.value() == 4.0
+    assert panel.draft().guidance == Guidance(), "left open, so another model leads as it likes"
+    panel.set_model(replace(a_model(), guidance=Leading(lyrics=3.0)))
+    assert words.value() == 3.0
     voice.setCurrentIndex(voice.findData("open"))
-    assert made(panel).guidance == Guidance()
-    panel.lyric_guidance.set_value(2.0)  # who has chosen is asked no more
+    assert words.value() == 0.0
+    words.spin.setValue(2.0)  # who has chosen is asked no more
     voice.setCurrentIndex(voice.findData("words"))
-    assert panel.draft().guidance == Guidance(lyrics=2.0)
-    voice.setCurrentIndex(voice.findData("open"))
+    assert words.value() == 2.0
     assert panel.draft().guidance == Guidance(lyrics=2.0)
     # A draft is shown as it is.
-    panel.set_draft(replace(panel.draft(), voice="words", guidance=Guidance()))
-    assert panel.draft().guidance == Guidance()
+    panel.set_draft(replace(panel.draft(), guidance=Guidance(0.0, 0.0)))
+    assert (words.value(), panel.draft().guidance) == (0.0, Guidance(0.0, 0.0))
+    panel.set_draft(replace(panel.draft(), guidance=Guidance()))
+    assert words.value() == 3.0
 
 
 def test_a_level_can_be_drawn_otherwise(qtbot: QtBot, panel: RequestPanel) -> None:
