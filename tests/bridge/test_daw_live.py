@@ -274,6 +274,18 @@ def test_other_midi_is_not_for_us(studio):
     assert studio.live.not_for_us == [(0x90, 60, 100)]
 
 
+def test_a_fault_of_ours_is_shown_and_its_whole_story_logged_once(studio, caplog, monkeypatch):
+    def breaks():
+        raise ZeroDivisionError("no beats")
+
+    monkeypatch.setattr(studio.live.scripts[0]._studio, "_document", breaks)
+    for _ in range(3):
+        studio.second()
+    assert "ZeroDivisionError: no beats" in studio.said
+    (record,) = [r for r in caplog.records if "no beats" in r.getMessage()]
+    assert "in breaks" in record.getMessage()
+
+
 def test_what_is_wrong_on_the_programs_side_is_shown(studio, tmp_path_factory):
     elsewhere = write_sound(tmp_path_factory.mktemp("elsewhere") / "take.wav")
     studio.live.clip(elsewhere, 0.0)

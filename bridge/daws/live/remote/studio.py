@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import traceback
 from pathlib import Path
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .exchange import Exchange
+
+log = logging.getLogger(__name__)
+"""Into Live's Log.txt: a line in the status bar is gone before anybody has written it down."""
 
 OURS = " (Jukebox Studio)"
 """Behind the name of a track that we make because there is no room on the clip's own."""
@@ -46,6 +50,7 @@ class Studio:
         """Clips to be looked at in the next tick: insertion, clip, beat."""
         self._told: tuple[object, ...] = ()
         self._told_at = 0.0
+        self._logged = ""
 
     def wants_to_send(self) -> None:
         """The musician pressed the key. Live forbids to do it here, while it tells."""
@@ -63,7 +68,11 @@ class Studio:
             if self._exchange.runs:
                 self._tell_transport(now)
         except Exception:
-            self._show("Jukebox Studio: " + traceback.format_exc().splitlines()[-1])
+            fault = traceback.format_exc()
+            self._show("Jukebox Studio: " + fault.splitlines()[-1])
+            if fault != self._logged:  # once, not ten times a second
+                self._logged = fault
+                log.error("Jukebox Studio: %s", fault)
 
     def close(self) -> None:
         self._exchange.close()
