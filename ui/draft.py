@@ -556,6 +556,7 @@ def remarks(draft: Draft, model: ModelSummary) -> list[str]:
         model.version is not None
         and draft.style.artist_names
         and not led.style
+        and draft.voice != "words"  # singing loses more by it than it wins (docs/starter.md)
         and not model.guidance_is_contrast
     ):
         found.append(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jukebox_studio.bundle import open_bundle
 from jukebox_studio.clip import Clip
-from jukebox_studio.drawing import Drawing
+from jukebox_studio.drawing import Drawing, Leading
 from jukebox_studio.errors import JukeboxError
 from jukebox_studio.licences import CC_BY_SA_4
 from jukebox_studio.model.labels import clean_lyrics, even_times
@@ -303,6 +303,8 @@ def test_who_names_an_artist_is_told_of_guidance() -> None:
     assert "makes an artist heard more clearly" in said
     assert not remarks(replace(named, guidance=Guidance(style=1.0)), a_model())
     assert not remarks(named, a_model(guidance_is_contrast=True))
+    assert not remarks(named, a_model(guidance=Leading(style=1.0)))
+    assert not remarks(replace(named, voice="words", new_words="la"), a_model())
     assert not remarks(Draft(), a_model())
 
 
