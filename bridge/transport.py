@@ -247,7 +247,10 @@ class Transport:
         ahead = reading.tempo_bpm / 60 * gone_by
         difference = reading.beat - (beat + ahead)
         told = not changed and reading.jumps != self._source_jumps
-        if told or abs(difference) > JUMP_BEATS:
+        # What was followed by nobody, or stood, has nothing that could be heard to leap: a start
+        # has to be on the beat at once, not a fifth of a second later.
+        begins = self._state.source is None or (reading.playing and not self._state.playing)
+        if told or begins or abs(difference) > JUMP_BEATS:
             return reading.beat, abs(reading.beat - beat) > _SAME_BEATS or reading.beat < beat
         caught_up = difference * -math.expm1(-gone_by / CATCH_UP_SECONDS)
         return beat + max(0.0, ahead + caught_up), False

@@ -199,8 +199,15 @@ def test_ardour_7_3_counts_song_position_six_times_too_large() -> None:
 # Which source ------------------------------------------------------------------------------------
 
 
-def tell_link(transport: Transport, now: float, tempo_bpm: float, beat: float, peers: int) -> None:
-    transport.link.tell(now, tempo_bpm=tempo_bpm, beat=beat, playing=True, peers=peers)
+def tell_link(
+    transport: Transport,
+    now: float,
+    tempo_bpm: float,
+    beat: float,
+    peers: int,
+    playing: bool = True,
+) -> None:
+    transport.link.tell(now, tempo_bpm=tempo_bpm, beat=beat, playing=playing, peers=peers)
 
 
 def tell_osc(transport: Transport, now: float, tempo_bpm: float, position_samples: int) -> None:
@@ -325,6 +332,26 @@ def test_a_small_difference_is_made_up_for_without_a_jump() -> None:
         state = transport.state(k / 40)
     assert state.jumps == 1  # the first, from nowhere to beat 10
     assert state.beat == pytest.approx(11.8, abs=0.01)
+
+
+@pytest.mark.parametrize("beat", [0.12, 0.45, 9.3])
+def test_what_comes_first_is_taken_as_it_is(beat: float) -> None:
+    transport = Transport()
+    tell_link(transport, 0, 93.5, beat, peers=1, playing=False)
+    state = transport.state(0)
+    assert (state.beat, state.jumps) == (beat, 1)
+
+
+def test_a_start_is_on_the_beat_of_the_source() -> None:
+    transport = Transport()
+    tell_link(transport, 0, 120, 10, peers=1, playing=False)
+    transport.state(0)
+    # It goes 0.2 beats back, as a session may that another peer joins, which takes its time.
+    tell_link(transport, 0.05, 120, 9.9, peers=1, playing=False)
+    assert 10 < transport.state(0.05).beat < 10.1
+    tell_link(transport, 0.1, 120, 10.0, peers=1, playing=True)
+    state = transport.state(0.1)
+    assert (state.beat, state.jumps) == (10.0, 2)
 
 
 # Whatever happens --------------------------------------------------------------------------------
