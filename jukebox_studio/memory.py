@@ -98,7 +98,7 @@ class LevelNeed:
     is_mapped: bool
     """Whether what was loaded is the file itself, whose memory the system can take back."""
     row_bytes: int
-    """Caches and conditioning of a row of the batch, at a full window."""
+    """Caches of a row of the batch at a full window, and what it alone is told, at most."""
     sampling_bytes: int
     """Of all rows that are sampled at a time."""
     working_bytes: int
@@ -168,19 +168,20 @@ def plan(manifest: Manifest, asked: Asked = Asked()) -> MemoryPlan:
     for level, prior in sorted(manifest.priors.items()):
         entry = manifest.files.get(prior_file(level))
         rows, different, primed = _batch(prior, level == max(manifest.priors), asked)
-        row = cache_values(prior) + _conditioning_values(prior)
+        cached, told = cache_values(prior), _conditioning_values(prior)
+        kinds = max(FEWEST_ROWS, (different if prior.conditioner else 1) * asked.conditions)
         is_there = asked.steps != "on a GPU"
         fed_at_once = max(rows, min(_FED_AT_ONCE, different * min(primed, _PRIMED_AT_ONCE)))
-        sampling = rows * row + fed_at_once * _step_values(prior)
+        sampling = rows * cached + kinds * told + fed_at_once * _step_values(prior)
         needs.append(
             LevelNeed(
                 level,
                 _values(_loaded_shapes(prior)) * value_bytes,
                 packed_bytes(prior, asked.precision) if is_compiled else 0,
                 is_there and (entry is None or entry.dtypes == (stored,)),
-                row * value_bytes,
+                (cached + told) * value_bytes,
                 sampling * value_bytes,
-                max(sampling, _preparing_values(prior, rows, different)) * value_bytes,
+                max(sampling, _preparing_values(prior, kinds, different)) * value_bytes,
             )
         )
     channels = 2 if asked.is_wide else 1

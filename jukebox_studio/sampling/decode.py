@@ -5,7 +5,7 @@ Letters: B batch, T positions, H heads, N lyric tokens, W width, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from torch import Tensor
 from jukebox_studio.model.config import Precision
 from jukebox_studio.model.prior import Autoregressive, Conditioning, Prior
 from jukebox_studio.model.transformer import Transformer
+from jukebox_studio.sampling.conditions import filled_up
 from jukebox_studio.sampling.eager import EagerStack
 from jukebox_studio.sampling.guidance import Pick
 from jukebox_studio.sampling.weights import is_native
@@ -82,11 +83,18 @@ class Decoder:
         encoder_kv: Tensor | None = None,
         record_layer: int | None = None,
         precision: Precision = "float32",
+        told: Tensor | None = None,
     ) -> None:
+        """conditioning and encoder_kv have a row for each kind of what rows are told; told:
+        int64 Tensor[B], the kind of each row, None where each has its own."""
         self._prior = prior.prior
         self._x_cond = prior.sequence_conditioning(conditioning)
-        self._encoder_kv = encoder_kv
-        self._first = self._prior.first(batch_size, conditioning.y_cond)
+        y_cond = conditioning.y_cond
+        self._kinds = torch.arange(batch_size) if told is None else told
+        if told is not None:
+            y_cond, encoder_kv = (t if t is None else t[told] for t in (y_cond, encoder_kv))
+        self._has_own = told is None
+        self._first = self._prior.first(batch_size, y_cond)
         self._precision = precision
         self._stack = cached_stack(self._prior.transformer, batch_size, encoder_kv, precision)
         self._recorded: Tensor | None = None
@@ -125,7 +133,7 @@ class Decoder:
         edges = [ids.shape[1] * i // count for i in range(count + 1)]
         fed, which = torch.arange(len(ids)), None
         if self._recorded is None and ids.shape[1] >= _FEWEST_SHARED * count:
-            fed, which = self._different(ids)
+            fed, which = different_rows([ids, self._kinds])
             if len(fed) == len(ids):
                 which = None
             else:
@@ -136,21 +144,6 @@ class Decoder:
         if which is not None:
             self._stack.take(which)
 
-    def _different(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Of rows Tensor[B, k] the first of each kind, Tensor[kinds], and each row's kind."""
-        told = [t for t in (ids, self._first, self._x_cond, self._encoder_kv) if t is not None]
-        fed: list[int] = []
-        which: list[int] = []
-        for row in range(len(ids)):
-            for kind, other in enumerate(fed):
-                if all(torch.equal(t[row], t[other]) for t in told):
-                    which.append(kind)
-                    break
-            else:
-                which.append(len(fed))
-                fed.append(row)
-        return torch.tensor(fed, device=ids.device), torch.tensor(which, device=ids.device)
-
     @torch.inference_mode()
     def step(self, last: Tensor | None) -> Tensor:
         """Logits Tensor[B, V] of the next position, given Tensor[B], the token before it.
@@ -160,12 +153,14 @@ class Decoder:
         if (last is None) != (self.position == 0):
             raise ValueError("The first step takes no token, every other takes the one before it.")
         if last is not None and not isinstance(self._stack, EagerStack):
-            return self._stack.step(self._prior, last, self._x_cond)
+            told = self._told(self.position, self.position + 1)
+            return self._stack.step(self._prior, last, told)
         # [B] -> [B, 1, W]
         x = self._first if last is None else self._prior.x_emb(last).unsqueeze(1)
         h = self._feed(x)
-        if self._prior.conditions_output and self._x_cond is not None:
-            h = h + self._x_cond[:, self.position - 1 : self.position]
+        told = self._told(self.position - 1, self.position)
+        if self._prior.conditions_output and told is not None:
+            h = h + told
         return stack_logits(self._prior, h.squeeze(1), self._precision)
 
     def _feed(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
@@ -176,9 +171,37 @@ class Decoder:
         start, end = self.position, self.position + x.shape[1]
         if end <= self._stack.n_ctx:  # else the stack says so
             x = x + self._prior.pos_emb.pos_emb[start:end]
-            if self._x_cond is not None:
-                x += self._x_cond[slice(None) if rows is None else rows, start:end]
+            told = self._told(start, end, rows)
+            if told is not None:
+                x += told
         return self._stack.feed(x)
+
+    def _told(self, start: int, end: int, rows: Tensor | None = None) -> Tensor | None:
+        """What all rows, or those given, are told at some positions: Tensor[B, n, W]."""
+        if self._x_cond is None:
+            return None
+        here = self._x_cond[:, start:end]
+        if rows is None and self._has_own:
+            return here
+        return here[self._kinds if rows is None else self._kinds[rows]]
+
+
+def different_rows(each: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+    """Of the rows that tensors [B, ...] have together, the first of each kind; the kind of all.
+
+    int64 Tensor[kinds] and Tensor[B]. What is None is the same in all rows.
+    """
+    there = [t.flatten(1) if t.dim() > 1 else t[:, None] for t in each if t is not None]
+    in_bytes = [t.cpu().contiguous().view(torch.uint8).numpy() for t in there]
+    first: dict[tuple[bytes, ...], int] = {}
+    firsts: list[int] = []
+    kinds: list[int] = []
+    for row in range(len(there[0])):
+        kind = first.setdefault(tuple(b[row].tobytes() for b in in_bytes), len(first))
+        if kind == len(firsts):
+            firsts.append(row)
+        kinds.append(kind)
+    return torch.tensor(firsts), torch.tensor(kinds)
 
 
 @torch.no_grad()
@@ -261,19 +284,26 @@ def window_steps(
             "asked for."
         )
     device = next(prior.parameters()).device  # the network's: codes stay where they are
-    y, codes_above, lyric_tokens, style, plan = (
-        None if told is None else told.to(device)
-        for told in (y, codes_above, lyric_tokens, style, plan)
+    # Rows of one song differ in little that they are told: both renders of stereo in nothing.
+    which, told = torch.zeros(1, dtype=torch.int64), torch.zeros(batch, dtype=torch.int64)
+    if any(t is not None for t in (y, codes_above, lyric_tokens, style, plan)):
+        which, told = different_rows([y, codes_above, lyric_tokens, style, plan])
+    which = filled_up(which)
+    kinds = [t if t is None else t[which].to(device) for t in (y, codes_above, style, plan)]
+    tokens = prior.lyric_tokens(
+        kinds[0], lyric_tokens if lyric_tokens is None else lyric_tokens[which].to(device)
     )
-    tokens = prior.lyric_tokens(y, lyric_tokens)
     decoder = Decoder(
         prior,
         batch,
-        prior.conditioning(y, codes_above, style, tokens, plan),
+        prior.conditioning(kinds[0], kinds[1], kinds[2], tokens, kinds[3]),
         prior.encoder_kv(tokens),
         record_layer=record_attention_layer,
         precision=precision,
+        told=told.to(device),
     )
+    if tokens is not None:
+        tokens = tokens[told.to(device)]
     ids = prior.sequence(prime.to(device), tokens)
     last = None
     if ids.shape[1] > 0:

@@ -120,22 +120,21 @@ class NativeStack:
         return out
 
     @torch.inference_mode()
-    def step(self, model: Autoregressive, last: Tensor, x_cond: Tensor | None) -> Tensor:
+    def step(self, model: Autoregressive, last: Tensor, told: Tensor | None) -> Tensor:
         """Logits Tensor[B, V] of the next position, from the ids before it, Tensor[B].
 
-        x_cond: Tensor[B, T, W], of all positions. Raises ValueError where an id, or the number of
-        rows, is not one of the model's, since nothing is checked behind this.
+        told: the conditioning there, Tensor[B, 1, W]. Raises ValueError where an id, or the number
+        of rows, is not one of the model's, since nothing is checked behind this.
         """
         self._check(1)
-        if len(last) != self._batch or (x_cond is not None and len(x_cond) != self._batch):
+        if len(last) != self._batch or (told is not None and len(told) != self._batch):
             raise ValueError(f"{self._batch} rows are sampled; {len(last)} were given.")
         buffers = self._buffers(self._batch)
         table, positions = model.x_emb.weight, model.pos_emb.pos_emb
         at, stride = 0, 0
-        if x_cond is not None:
-            assert x_cond.stride(2) == 1
-            at = x_cond.data_ptr() + 4 * self.position * x_cond.stride(1)
-            stride = 4 * x_cond.stride(0)
+        if told is not None:
+            assert told.stride(2) == 1
+            at, stride = told.data_ptr(), 4 * told.stride(0)
         here = positions.data_ptr() + 4 * self.position * self._width
         ids = last.contiguous().numpy()
         if ids.min() < 0 or ids.max() >= len(table):

@@ -13,9 +13,9 @@ from tiny_priors import (
 from torch import Tensor
 
 from jukebox_studio.model.config import PriorConfig
-from jukebox_studio.model.prior import Prior
+from jukebox_studio.model.prior import Conditioning, Prior
 from jukebox_studio.sampling import decode
-from jukebox_studio.sampling.decode import Decoder, sample_window
+from jukebox_studio.sampling.decode import Decoder, different_rows, sample_window
 from jukebox_studio.sampling.guidance import greedy_pick
 from jukebox_studio.sampling.native_stack import NativeStack
 
@@ -28,20 +28,29 @@ def _either_stack(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(decode, "is_native", lambda *_: False)
 
 
-def decoder_of(prior: Prior, inputs: Inputs) -> Decoder:
-    tokens = prior.lyric_tokens(inputs.y, None)
+def decoder_of(prior: Prior, inputs: Inputs, shared: bool = False) -> Decoder:
+    """shared: rows that are told the same share it."""
+    y, above = inputs.y, inputs.codes_above
+    told = None
+    if shared:
+        which, told = different_rows([y, above])
+        y, above = (t if t is None else t[which] for t in (y, above))
+    tokens = prior.lyric_tokens(y, None)
     return Decoder(
         prior,
         len(inputs.codes),
-        prior.conditioning(inputs.y, inputs.codes_above),
+        prior.conditioning(y, above),
         prior.encoder_kv(tokens),
+        told=told,
     )
 
 
-def stepped(prior: Prior, inputs: Inputs, given: int, chunk_size: int) -> Tensor:
+def stepped(
+    prior: Prior, inputs: Inputs, given: int, chunk_size: int, shared: bool = False
+) -> Tensor:
     """Logits of the positions from `given` on, Tensor[B, positions - given, V]."""
     ids = prior.sequence(inputs.codes, prior.lyric_tokens(inputs.y, None))
-    decoder = decoder_of(prior, inputs)
+    decoder = decoder_of(prior, inputs, shared)
     if given:
         decoder.prime(ids[:, :given], chunk_size)
     logits = [decoder.step(ids[:, t - 1] if t else None) for t in range(given, ids.shape[1])]
@@ -93,13 +102,52 @@ def test_equal_rows_are_primed_once_and_to_the_bit(
     labels[4], codes[2, 0] = each.y[0], 15 - codes[2, 0]
     assert set(fed[:3]) == {8}
     fed.clear()
-    got = stepped(prior, Inputs(codes, labels, None), 13, 5)
+    got = stepped(prior, Inputs(codes, labels, None), 13, 5, shared=True)
     assert set(fed[:3]) == {4}
     assert len(fed) == 3
     same = [0, 1, 3]
     assert torch.equal(got[same], want[which[same]])
     assert not torch.equal(got[2], want[2])
     assert not torch.equal(got[4], want[6])
+
+
+def test_rows_differ_where_anything_of_them_does() -> None:
+    nan = float("nan")
+    plan = torch.tensor([[1.0, nan], [1.0, nan], [nan, 1.0], [1.0, nan], [1.0, nan]])
+    labels = torch.tensor([[1, 2, 3], [1, 2, 3], [1, 2, 3], [1, 2, 4], [1, 2, 3]])
+    firsts, kinds = different_rows([labels, None, plan])
+    assert firsts.tolist() == [0, 2, 3]
+    assert kinds.tolist() == [0, 0, 1, 2, 0]
+
+
+@pytest.mark.usefixtures("_either_stack")
+@pytest.mark.parametrize("config", [upsampler_config(True), order_config(12), order_config(10)])
+def test_what_rows_share_is_computed_once_and_to_the_bit(
+    config: PriorConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prior, each = random_prior(config), random_inputs(config, batch=6)
+    told: list[int] = []
+    conditioning = Prior.conditioning
+
+    def counted(self: Prior, y: Tensor | None, *rest: Tensor | None) -> Conditioning:
+        told.append(0 if y is None else len(y))
+        return conditioning(self, y, *rest)
+
+    monkeypatch.setattr(Prior, "conditioning", counted)
+
+    def sampled(which: Tensor) -> Tensor:
+        return sample_window(
+            prior,
+            y=None if each.y is None else each.y[which],
+            codes_above=None if each.codes_above is None else each.codes_above[which],
+            prime=each.codes[which, :7],
+            pick=greedy_pick,
+        ).codes
+
+    want = sampled(torch.arange(6))
+    doubled = torch.tensor([0, 1, 2, 3, 4, 5, 5, 4, 3, 0, 1, 2])
+    assert torch.equal(sampled(doubled), want[doubled])
+    assert told == [6, 6]
 
 
 @pytest.mark.usefixtures("_either_stack")
