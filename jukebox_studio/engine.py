@@ -217,9 +217,8 @@ class _Render:
     @property
     def wants_side(self) -> bool:
         """Whether the bottom is sampled twice, the second time for the stereo width."""
-        return (
-            self.canvas.channels == 2 and self.request.width > 0 and not self.request.preview_only
-        )
+        is_heard = self.request.width > 0 and not self.request.preview_only
+        return is_heard and self.canvas.has_width
 
     def _note(self, text: str) -> Note:
         self.told_notes.append(text)

@@ -559,6 +559,30 @@ def test_both_channels_together_are_the_middle(studio: Studio, make_clip: MakeCl
     assert np.array_equal(mono.samples[0][:, 0], mono.samples[0][:, 1])
 
 
+@pytest.mark.parametrize("operation", [Restyle(0.2), Continue(0.1, "seconds")])
+def test_two_channels_of_the_same_are_rendered_once(
+    studio: Studio,
+    make_clip: MakeClip,
+    operation: Operation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clip = make_clip()
+    same = audio.read(clip.path).samples.repeat(2, axis=1)
+    audio.write(clip.path, same, RATE_HZ, subtype="FLOAT")
+    request = Request(clip, operation, variants=2, file_format="wav-float")
+    rendered = studio.render(request)
+    assert [codes.side for codes in rendered.codes] == [None, None]
+    # With a side it would be the same to the last bit, and take twice as long.
+    monkeypatch.setattr(Canvas, "has_width", True)
+    twice = studio.render(request)
+    for one, other in zip(rendered.codes, twice.codes, strict=True):
+        assert other.side is not None
+        assert torch.equal(one.levels[0], other.levels[0])
+    for one, other in zip(rendered.samples, twice.samples, strict=True):
+        assert one.shape[1] == 2
+        assert np.array_equal(one, other)
+
+
 def test_the_tail_that_knows_a_false_future_is_measured(
     studio: Studio, make_clip: MakeClip
 ) -> None:
