@@ -64,8 +64,8 @@ TAIL_KEEP = 0.75
 """How hard the codes that are made again before a joint are held to those of the clip."""
 PREVIEW_SECONDS = 2.0
 """Of new music between one preview and the next, at least."""
-SOON_SECONDS = 1.0
-"""What is whole within these is not heard in parts before: decoding those would only delay it."""
+SOON_SECONDS = 2.0
+"""What is sampled within these is not heard as a preview before, which would only delay it."""
 SIDE_STREAM = 2**16
 """Added to a variant's number for the randomness of its second bottom level."""
 AGREEMENT_SECONDS = 10
@@ -312,10 +312,11 @@ class _Render:
             if made.shape[1] < whole:
                 rest = known[:, made.shape[1] :].expand(len(made), -1)
                 made = torch.cat([made, rest], dim=1)
+            clock.level_done()
             if candidates > 1:
                 made = self._best(level, made, candidates)
             if previews := self._previews(level):
-                yield from previews.whole(made)
+                yield from previews.whole(made, clock.seconds_below(level))
             if self.kept:
                 self.kept.keep(name, made)
         if doubled:
@@ -742,7 +743,7 @@ class _Previews:
 
     At first after two seconds of music, and then when there is twice as much as was heard before
     and half of that could have been listened to, or all of it: more often nobody could tell. Not
-    where all of it comes soon.
+    where what a preview is of, or the result itself, comes soon.
     """
 
     def __init__(self, render: _Render, level: int, grows: bool) -> None:
@@ -790,8 +791,10 @@ class _Previews:
         is_alone = rows.start == 0 and rows.stop >= len(self._variants)  # no other rows to wait for
         return is_alone and (now - begun) * left < SOON_SECONDS * (there - then)
 
-    def whole(self, made: Tensor) -> Iterator[Preview]:
-        """All of the level is there."""
+    def whole(self, made: Tensor, seconds_left: float) -> Iterator[Preview]:
+        """All of the level is there; seconds_left: until all others are."""
+        if seconds_left < SOON_SECONDS:
+            return
         for row in range(len(self._variants)):
             if self._grows:
                 yield from self._grown(row, made[row])
@@ -817,19 +820,36 @@ class _Clock:
     """Turns codes done into time left, over all levels."""
 
     def __init__(self, render: _Render, levels: Sequence[int]) -> None:
-        # Until a level has run, its cost per code is taken to go by the size of its weights.
         bundle = render.models.bundle
         self._weight = {
             level: bundle.manifest.files[bundle.prior_path(level).name].size_bytes
             for level in levels
         }
         self._codes = {level: render.codes_to_make(level) for level in levels}
+        how = render.request.precision, render._guides_count()
+        self._paces = render.models.paces.setdefault(how, {})
+        """Seconds a code of each level that has been sampled like this."""
 
     def start(self, level: int, skipped: int) -> None:
         """Begin a level, of which an earlier run made `skipped` codes."""
         self._level = level
         self._skipped = self._before = skipped
         self._started = self._told = time.monotonic()
+
+    def level_done(self) -> None:
+        """All codes of the level are there."""
+        if made := self._codes[self._level] - self._skipped:
+            self._paces[self._level] = (time.monotonic() - self._started) / made
+
+    def seconds_below(self, level: int, seconds_per_code: float | None = None) -> float:
+        """How long the levels below this one take; seconds_per_code: that of this one, now."""
+        pace = self._paces.get(level, 0.0) if seconds_per_code is None else seconds_per_code
+        left = 0.0
+        for lower in (n for n in self._codes if n < level):
+            # One that never ran is taken to go by the size of its weights.
+            guessed = pace * self._weight[lower] / self._weight[level]
+            left += self._codes[lower] * self._paces.get(lower, guessed)
+        return left
 
     def window_done(self, done: int) -> None:
         self._before += done
@@ -843,7 +863,5 @@ class _Clock:
             return None
         self._told = now
         rate = (done - self._skipped) / max(now - self._started, 1e-9)
-        left = (total - done) / rate
-        for lower in (n for n in self._codes if n < level):
-            left += self._codes[lower] / rate * self._weight[lower] / self._weight[level]
+        left = (total - done) / rate + self.seconds_below(level, 1 / rate)
         return Progress(level, done, total, rate, left)

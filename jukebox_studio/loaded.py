@@ -36,6 +36,8 @@ class Models:
         self._priors: dict[int, Prior] = {}
         self._precision: Precision = "float32"
         self._tables: dict[int, LabelTables] = {}
+        self.paces: dict[tuple[Precision, int], dict[int, float]] = {}
+        """Seconds a code of each level that was sampled, by precision and number of guides."""
 
     def use(self, bundle: Bundle) -> None:
         """Make `bundle` the one in memory. JukeboxError where it cannot make music."""
@@ -146,6 +148,7 @@ class Models:
         self._bundle, self._vqvae, self._sha256 = None, None, ""
         self._priors.clear()
         self._tables.clear()
+        self.paces.clear()
         gc.collect()
         heap.give_back()
         if torch.cuda.is_available():

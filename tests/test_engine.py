@@ -807,6 +807,7 @@ def test_previews_grow_and_never_change_what_was_given(
 ) -> None:
     monkeypatch.setattr(engine, "PREVIEW_SECONDS", 0.03)
     monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(engine, "SOON_SECONDS", 0.0)
     # Whoever listens has heard each through when there is more.
     monkeypatch.setattr(engine.time, "monotonic", count().__next__)
     clip = make_clip(channels=2)
@@ -859,7 +860,7 @@ def test_previews_come_as_often_as_they_can_be_listened_to(
     assert len(lengths(0.01)) > len(doubled)
     # At 1.5 times its speed all of it takes 0.2 s.
     monkeypatch.setattr(engine, "SOON_SECONDS", 0.5)
-    assert len(lengths(1.4)) == 1
+    assert len(lengths(1.4)) == 0  # nor is anything left to be sampled then
     assert len(lengths(0.02)) > 1
 
 
@@ -885,9 +886,40 @@ def test_a_result_shorter_than_a_window_is_heard_when_it_is_there(
     assert heard[0] < total / 2
 
 
-def test_a_span_is_previewed_when_it_is_whole(
-    studio: Studio, make_clip: MakeClip, tmp_path: Path
+def test_nothing_is_previewed_whose_lower_levels_come_soon(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine, "PROGRESS_SECONDS", 0.0)
+    now = 0.0
+    monkeypatch.setattr(engine.time, "monotonic", lambda: now)
+    request = Request(make_clip(), Continue(0.15, "seconds"), variants=2)
+    studio.models.paces.clear()
+
+    def heard(name: str, top_seconds: float, lower_seconds: float) -> int:
+        """Previews of a render whose codes take so long."""
+        nonlocal now
+        previews, done, level = 0, 0, -1
+        for event in studio.events(request, tmp_path / name):
+            if isinstance(event, Progress):
+                done = done if event.level == level else 0
+                is_top = event.level == studio.bundle.manifest.vqvae.levels - 1
+                now += (event.done - done) * (top_seconds if is_top else lower_seconds)
+                done, level = event.done, event.level
+            previews += isinstance(event, Preview)
+        return previews
+
+    # At first nobody knows how long the lower levels take; they go by the top.
+    assert heard("first", 10.0, 1e-6) > 0
+    assert heard("second", 1e-6, 10.0) == 0
+    assert heard("third", 1e-6, 10.0) == 2
+    assert heard("fourth", 1e-6, 1e-6) == 2
+    assert heard("last", 1e-6, 1e-6) == 0
+
+
+def test_a_span_is_previewed_when_it_is_whole(
+    studio: Studio, make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SOON_SECONDS", 0.0)
     clip = make_clip()
     request = Request(clip, operation_of("vary", clip), variants=2, preview_only=True)
     previews = studio.render(request, tmp_path / "job").previews
