@@ -90,7 +90,8 @@ class Decoder:
         self._prior = prior.prior
         self._x_cond = prior.sequence_conditioning(conditioning)
         y_cond = conditioning.y_cond
-        self._kinds = torch.arange(batch_size) if told is None else told
+        device = next(prior.parameters()).device
+        self._kinds = torch.arange(batch_size).to(device) if told is None else told
         if told is not None:
             y_cond, encoder_kv = (t if t is None else t[told] for t in (y_cond, encoder_kv))
         self._has_own = told is None
@@ -133,7 +134,7 @@ class Decoder:
         edges = [ids.shape[1] * i // count for i in range(count + 1)]
         fed, which = torch.arange(len(ids)), None
         if self._recorded is None and ids.shape[1] >= _FEWEST_SHARED * count:
-            fed, which = different_rows([ids, self._kinds])
+            fed, which = (t.to(ids.device) for t in different_rows([ids, self._kinds]))
             if len(fed) == len(ids):
                 which = None
             else:
