@@ -826,9 +826,17 @@ class _Clock:
             for level in levels
         }
         self._codes = {level: render.codes_to_make(level) for level in levels}
-        how = render.request.precision, render._guides_count()
-        self._paces = render.models.paces.setdefault(how, {})
-        """Seconds a code of each level that has been sampled like this."""
+        request = render.request
+        self._how = {
+            level: (
+                level,
+                request.sampling_of(level).schedule,
+                request.precision,
+                render._guides_count(),
+            )
+            for level in levels
+        }
+        self._paces = render.models.paces
 
     def start(self, level: int, skipped: int) -> None:
         """Begin a level, of which an earlier run made `skipped` codes."""
@@ -839,16 +847,18 @@ class _Clock:
     def level_done(self) -> None:
         """All codes of the level are there."""
         if made := self._codes[self._level] - self._skipped:
-            self._paces[self._level] = (time.monotonic() - self._started) / made
+            self._paces[self._how[self._level]] = (time.monotonic() - self._started) / made
 
     def seconds_below(self, level: int, seconds_per_code: float | None = None) -> float:
         """How long the levels below this one take; seconds_per_code: that of this one, now."""
-        pace = self._paces.get(level, 0.0) if seconds_per_code is None else seconds_per_code
+        pace = seconds_per_code
+        if pace is None:
+            pace = self._paces.get(self._how[level], 0.0)
         left = 0.0
         for lower in (n for n in self._codes if n < level):
             # One that never ran is taken to go by the size of its weights.
             guessed = pace * self._weight[lower] / self._weight[level]
-            left += self._codes[lower] * self._paces.get(lower, guessed)
+            left += self._codes[lower] * self._paces.get(self._how[lower], guessed)
         return left
 
     def window_done(self, done: int) -> None:

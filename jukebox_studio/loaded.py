@@ -15,6 +15,7 @@ from jukebox_studio.model.labels import LabelTables
 from jukebox_studio.model.load import load_prior, load_vqvae
 from jukebox_studio.model.prior import Prior
 from jukebox_studio.model.vqvae import VQVAE
+from jukebox_studio.request import Schedule
 from jukebox_studio.sampling.weights import forget_others, is_native, is_packed, loaded_dtype
 from jukebox_studio.sampling.windows import FEWEST_ROWS, MOST_ROWS
 
@@ -36,8 +37,9 @@ class Models:
         self._priors: dict[int, Prior] = {}
         self._precision: Precision = "float32"
         self._tables: dict[int, LabelTables] = {}
-        self.paces: dict[tuple[Precision, int], dict[int, float]] = {}
-        """Seconds a code of each level that was sampled, by precision and number of guides."""
+        self.paces: dict[tuple[int, Schedule, Precision, int], float] = {}
+        """Seconds a code when a level was last sampled like this: with a schedule, in a precision,
+        with a number of guides."""
 
     def use(self, bundle: Bundle) -> None:
         """Make `bundle` the one in memory. JukeboxError where it cannot make music."""
