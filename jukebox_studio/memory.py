@@ -169,7 +169,7 @@ def plan(manifest: Manifest, asked: Asked = Asked()) -> MemoryPlan:
         entry = manifest.files.get(prior_file(level))
         rows, different, primed = _batch(prior, level == max(manifest.priors), asked)
         cached, told = cache_values(prior), _conditioning_values(prior)
-        kinds = max(FEWEST_ROWS, (different if prior.conditioner else 1) * asked.conditions)
+        kinds = (different if prior.conditioner else 1) * asked.conditions
         is_there = asked.steps != "on a GPU"
         fed_at_once = max(rows, min(_FED_AT_ONCE, different * min(primed, _PRIMED_AT_ONCE)))
         sampling = rows * cached + kinds * told + fed_at_once * _step_values(prior)

@@ -16,7 +16,6 @@ from torch import Tensor
 from jukebox_studio.model.config import Precision
 from jukebox_studio.model.prior import Autoregressive, Conditioning, Prior
 from jukebox_studio.model.transformer import Transformer
-from jukebox_studio.sampling.conditions import filled_up
 from jukebox_studio.sampling.eager import EagerStack
 from jukebox_studio.sampling.guidance import Pick
 from jukebox_studio.sampling.weights import is_native
@@ -289,7 +288,6 @@ def window_steps(
     which, told = torch.zeros(1, dtype=torch.int64), torch.zeros(batch, dtype=torch.int64)
     if any(t is not None for t in (y, codes_above, lyric_tokens, style, plan)):
         which, told = different_rows([y, codes_above, lyric_tokens, style, plan])
-    which = filled_up(which)
     kinds = [t if t is None else t[which].to(device) for t in (y, codes_above, style, plan)]
     tokens = prior.lyric_tokens(
         kinds[0], lyric_tokens if lyric_tokens is None else lyric_tokens[which].to(device)
