@@ -40,6 +40,8 @@ CATCH_UP_SECONDS = 0.2
 TEMPO_SMOOTHING_SECONDS = 0.2
 
 _SAME_BEATS = 1e-6
+# Two clocks that are read one after the other differ by less, and nobody hears it.
+_ON_COURSE_BEATS = 1e-3
 _SAME_TEMPO = 1e-3
 _SLOPE_SECONDS = Fraction(1, 1000)
 
@@ -251,7 +253,9 @@ class Transport:
         # has to be on the beat at once, not a fifth of a second later.
         begins = self._state.source is None or (reading.playing and not self._state.playing)
         if told or begins or abs(difference) > JUMP_BEATS:
-            return reading.beat, abs(reading.beat - beat) > _SAME_BEATS or reading.beat < beat
+            is_on_course = begins and not told and abs(difference) < _ON_COURSE_BEATS
+            leaps = abs(reading.beat - beat) > _SAME_BEATS and not is_on_course
+            return reading.beat, leaps or reading.beat < beat
         caught_up = difference * -math.expm1(-gone_by / CATCH_UP_SECONDS)
         return beat + max(0.0, ahead + caught_up), False
 

@@ -354,6 +354,15 @@ def test_a_start_is_on_the_beat_of_the_source() -> None:
     assert (state.beat, state.jumps) == (10.0, 2)
 
 
+def test_a_start_on_course_is_no_jump() -> None:
+    transport = Transport()
+    tell_link(transport, 0, 120, 10, peers=1, playing=False)
+    assert transport.state(0).jumps == 1
+    tell_link(transport, 0.05, 120, 10.1001, peers=1, playing=True)
+    state = transport.state(0.05)
+    assert (state.beat, state.jumps) == (10.1001, 1)
+
+
 # Whatever happens --------------------------------------------------------------------------------
 
 
