@@ -63,7 +63,6 @@ class Canvas:
         self.plan: Plan = plan(manifest.vqvae, manifest.priors, request, source)
         self._codes: dict[int, Tensor] = {}
         self._mono: Samples | None = None
-        self._has_width = self.channels == 2
         self._read = dict[tuple[int, int], Samples]()
         self._measured = dict[Hashable, Any]()
         self.pieces: Pieces = {}
@@ -116,13 +115,6 @@ class Canvas:
         found: Measured = self._measured[what]
         return found
 
-    @property
-    def has_width(self) -> bool:
-        """Whether there are two channels that differ: mono is often kept as two of the same."""
-        if self._has_width and not self.saved:
-            self.mono()
-        return self._has_width
-
     # How the clip becomes codes ------------------------------------------------------------------
 
     @torch.no_grad()
@@ -144,7 +136,6 @@ class Canvas:
             rate, clip = self.rate_hz, self.clip
             length = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
             there = read_clip(clip, max(0, first), min(length, first + count), rate)
-            self._has_width = self.channels == 2 and not np.array_equal(there[:, 0], there[:, 1])
             mono = audio.to_mono(there)
             before = max(0, -first)
             after = count - before - len(mono)

@@ -47,6 +47,7 @@ from jukebox_studio.results import (
     GrowingPreview,
     Samples,
     Sound,
+    has_width,
     joints_of,
     on_grid,
     sound_of,
@@ -218,7 +219,7 @@ class _Render:
     def wants_side(self) -> bool:
         """Whether the bottom is sampled twice, the second time for the stereo width."""
         is_heard = self.request.width > 0 and not self.request.preview_only
-        return is_heard and self.canvas.has_width
+        return is_heard and has_width(self.canvas)
 
     def _note(self, text: str) -> Note:
         self.told_notes.append(text)

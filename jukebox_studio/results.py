@@ -81,6 +81,28 @@ def sound_of(
     return _respanned(canvas, voice, gain_db)
 
 
+def has_width(canvas: Canvas) -> bool:
+    """Whether the clip has two channels that differ: mono is often kept as two of the same.
+
+    Heard where its width is measured.
+    """
+
+    def differ() -> bool:
+        own = canvas.audio(*_own_range(canvas))
+        return not np.array_equal(own[:, 0], own[:, 1])
+
+    return canvas.channels == 2 and canvas.once("channels differ", differ)
+
+
+def _own_range(canvas: Canvas) -> tuple[int, int]:
+    """What a result is fitted to of the clip, in samples of the result's rate."""
+    clip, rate = canvas.clip, canvas.clip.timeline_rate_hz
+    end = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
+    if isinstance(canvas.request.operation, Continue):
+        return max(0, end - round(TAIL_SECONDS * rate)), end
+    return 0, end
+
+
 class _Voice:
     """Codes that can be heard at any place of the canvas, at the timeline's rate."""
 
@@ -207,9 +229,8 @@ def decode_stretch(
 def _continued(
     canvas: Canvas, voice: _Voice, length: int, gain_db: float | None, tail_seconds: float
 ) -> Sound:
-    rate, clip, at = voice.rate_hz, canvas.clip, canvas.plan.result_at
-    clip_end = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
-    start = max(0, clip_end - round(TAIL_SECONDS * rate))
+    rate, at = voice.rate_hz, canvas.plan.result_at
+    start, clip_end = _own_range(canvas)
     own = canvas.audio(start, clip_end)
     tail = voice.known_before(at, min(clip_end, round(tail_seconds * rate)))
     if gain_db is None:
@@ -244,8 +265,8 @@ def _own_sound(canvas: Canvas, start: int, end: int) -> seam.OwnSound:
 
 
 def _restyled(canvas: Canvas, voice: _Voice, length: int, gain_db: float | None) -> Sound:
-    rate, clip = voice.rate_hz, canvas.clip
-    own = canvas.audio(0, nearest(Fraction(clip.length_samples * rate, clip.rate_hz)))
+    rate = voice.rate_hz
+    own = canvas.audio(*_own_range(canvas))
     heard = voice.heard_as_wide_as(own, canvas.plan.result_at, length)
     if gain_db is None:
         gain_db = seam.matching_gain_db(own, heard, rate)
@@ -321,11 +342,10 @@ def spans_at_rate(request: Request, rate_hz: int, length_samples: int) -> list[t
 def joints_of(canvas: Canvas, samples: Samples) -> list[seam.JointReport]:
     """The joints of a result [T, C] with the clip: its end against what follows, and at the end of
     a span the other way round."""
-    rate, clip, top = canvas.clip.timeline_rate_hz, canvas.clip, canvas.rate_hz / 2
+    rate, top = canvas.clip.timeline_rate_hz, canvas.rate_hz / 2
     most = round(TAIL_SECONDS * rate)
     if isinstance(canvas.request.operation, Continue):
-        end = nearest(Fraction(clip.length_samples * rate, clip.rate_hz))
-        start = max(0, end - most)
+        start, end = _own_range(canvas)
         own, measured = canvas.audio(start, end), _own_sound(canvas, start, end)
         return [seam.joint_report(own, samples, rate, treble_to_hz=top, own=measured)]
     found = []

@@ -128,6 +128,8 @@ def shaped_side(
     have no phase, so equal gains would change nothing but the level.
     """
     wanted = np.minimum(wanted_db, 0.0)
+    if np.isneginf(wanted).all():
+        return np.zeros_like(side)
     gains_db = np.zeros(len(edges_hz) + 1)
     shaped = side
     # Over the samples `at`, and over all.

@@ -559,28 +559,39 @@ def test_both_channels_together_are_the_middle(studio: Studio, make_clip: MakeCl
     assert np.array_equal(mono.samples[0][:, 0], mono.samples[0][:, 1])
 
 
-@pytest.mark.parametrize("operation", [Restyle(0.2), Continue(0.1, "seconds")])
+@pytest.mark.parametrize("kind", KINDS)
 def test_two_channels_of_the_same_are_rendered_once(
-    studio: Studio,
-    make_clip: MakeClip,
-    operation: Operation,
-    monkeypatch: pytest.MonkeyPatch,
+    studio: Studio, make_clip: MakeClip, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = make_clip()
     same = audio.read(clip.path).samples.repeat(2, axis=1)
     audio.write(clip.path, same, RATE_HZ, subtype="FLOAT")
-    request = Request(clip, operation, variants=2, file_format="wav-float")
+    operation, lyrics = operation_of(kind, clip), "la" if kind == "relyric" else None
+    request = Request(clip, operation, variants=4, lyrics=lyrics, file_format="wav-float")
     rendered = studio.render(request)
-    assert [codes.side for codes in rendered.codes] == [None, None]
+    assert [codes.side for codes in rendered.codes] == [None] * 4
     # With a side it would be the same to the last bit, and take twice as long.
-    monkeypatch.setattr(Canvas, "has_width", True)
+    monkeypatch.setattr(engine, "has_width", lambda canvas: True)
     twice = studio.render(request)
     for one, other in zip(rendered.codes, twice.codes, strict=True):
         assert other.side is not None
         assert torch.equal(one.levels[0], other.levels[0])
-    for one, other in zip(rendered.samples, twice.samples, strict=True):
-        assert one.shape[1] == 2
-        assert np.array_equal(one, other)
+    for sound, other_sound in zip(rendered.samples, twice.samples, strict=True):
+        assert sound.shape[1] == 2
+        assert np.array_equal(sound, other_sound)
+
+
+def test_width_anywhere_in_what_is_measured_is_rendered(
+    studio: Studio, make_clip: MakeClip
+) -> None:
+    clip = make_clip(0.5, channels=2)
+    samples = audio.read(clip.path).samples.copy()
+    samples[-len(samples) // 3 :, 1] = samples[-len(samples) // 3 :, 0]
+    audio.write(clip.path, samples, RATE_HZ, subtype="FLOAT")
+    request = Request(clip, Continue(0.1, "seconds"), variants=1, file_format="wav-float")
+    rendered = studio.render(request)
+    assert rendered.codes[0].side is not None
+    assert np.abs(np.diff(rendered.samples[0], axis=1)).max() > 1e-3
 
 
 def test_the_tail_that_knows_a_false_future_is_measured(

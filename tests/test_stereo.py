@@ -61,6 +61,17 @@ def test_the_sum_of_a_widened_render_is_the_middle() -> None:
     assert np.abs(result.mean(axis=1) - mid).max() < 2**-23
 
 
+def test_a_side_that_is_wanted_in_no_band_is_nothing() -> None:
+    mid, second = pink(4, 3), pink(4, 4)
+    nothing = np.full(BANDS, -np.inf)
+    # Also where it is empty already: what little is there would be left otherwise.
+    for side in (raw_side(mid, second, RATE_HZ), np.full(len(mid), 1e-6, np.float32)):
+        assert not shaped_side(side, mid, nothing, RATE_HZ).any()
+    same = np.repeat(pink(4, 5)[:, None], 2, axis=1)
+    result = widened(same, mid, second, RATE_HZ)
+    assert np.array_equal(result[:, 0], result[:, 1])
+
+
 def test_ratios_are_those_the_sound_was_made_with() -> None:
     mid, wanted = pink(3, 1), [-40.0, -20.0, -12.0, -6.0, -3.0, -9.0]
     found = side_to_mid_db(from_mid_side(mid, banded(mid, wanted)), RATE_HZ)
