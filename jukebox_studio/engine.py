@@ -369,6 +369,7 @@ class _Render:
         if not left:
             return made
         work = yield from self._prepared(level, rows, above)
+        clock.prepared()
         picks = drawn(self.request.seed, streams, {level: work.settings}, {level: list(work.keeps)})
         previews = self._previews(level)
         for window in left:
@@ -423,6 +424,7 @@ class _Render:
         distances = self._distances(level)
         if bool((made == UNMADE).any()):
             work = yield from self._prepared(level, rows, above, len(segments))
+            clock.prepared()
             steps = sample_segments(
                 work.prior,
                 {
@@ -843,6 +845,10 @@ class _Clock:
         """Begin a level, of which an earlier run made `skipped` codes."""
         self._level = level
         self._skipped = self._before = skipped
+        self._started = self._told = time.monotonic()
+
+    def prepared(self) -> None:
+        """The level's network is there: loading it says nothing of codes."""
         self._started = self._told = time.monotonic()
 
     def level_done(self) -> None:
