@@ -158,7 +158,8 @@ class _Voice:
             return mid
         second = self.decoded(self.side, at, 0, after)
         wanted = stereo.side_to_mid_db(own, rate) + 20 * math.log10(width)
-        side = stereo.shaped_side(stereo.raw_side(mid, second, rate), mid, wanted, rate)
+        middle = stereo.Heard.of(mid, rate)
+        side = stereo.shaped_side(stereo.raw_side(middle, second), middle, wanted)
         return stereo.from_mid_side(mid, side)
 
     def decoded(self, codes: Tensor, at: Fraction, before: int, after: int) -> Samples:

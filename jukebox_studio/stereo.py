@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +66,9 @@ def widened(
     seconds = round(MEASURED_SECONDS * rate_hz)
     wanted = tail_width_db(clip_tail, rate_hz) if clip_db is None else clip_db
     wanted = wanted + 20 * math.log10(width)
-    side = shaped_side(
-        raw_side(mid, second, rate_hz), mid, wanted, rate_hz, at=slice(joint, joint + seconds)
-    )
-    return from_mid_side(mid, side)
+    middle = Heard.of(mid, rate_hz)
+    raw, at = raw_side(middle, second), slice(joint, joint + seconds)
+    return from_mid_side(mid, shaped_side(raw, middle, wanted, at=at))
 
 
 def tail_width_db(clip_tail: Samples, rate_hz: int) -> _Floats:
@@ -82,18 +82,45 @@ def from_mid_side(mid: Samples, side: Samples) -> Samples:
     return stereo
 
 
-def raw_side(mid: Samples, second: Samples, rate_hz: int) -> Samples:
+@dataclass(frozen=True)
+class Heard:
+    """Sound with its Fourier transform, which takes most of the time here."""
+
+    samples: Samples
+    """[T]"""
+    spectrum: _Spectrum
+    """Of the samples and `_padded_length`."""
+    rate_hz: int
+
+    @classmethod
+    def of(cls, samples: Samples, rate_hz: int) -> Heard:
+        # Single precision: what it rounds lies 140 dB below, and the width is asked for to half a
+        # dB.
+        length = _padded_length(len(samples), rate_hz)
+        spectrum: _Spectrum = fft.rfft(samples.astype(np.float32, copy=False), length)
+        return cls(samples, spectrum, rate_hz)
+
+    @classmethod
+    def made_of(cls, spectrum: _Spectrum, length_samples: int, rate_hz: int) -> Heard:
+        length = _padded_length(length_samples, rate_hz)
+        return cls(fft.irfft(spectrum, length)[:length_samples], spectrum, rate_hz)
+
+    @property
+    def length(self) -> int:
+        """Samples that were transformed."""
+        return _padded_length(len(self.samples), self.rate_hz)
+
+
+def raw_side(mid: Heard, second: Samples) -> Heard:
     """What a second render [T] has that the middle [T] has not, without its bass.
 
     Zero phase, so that it stays where it is in time.
     """
-    length = _padded_length(len(mid), rate_hz)
-    spectrum = _spectrum(second - mid, rate_hz)
-    first, rising = _rising(length, rate_hz, SIDE_FROM_HZ)
+    spectrum = Heard.of(second, mid.rate_hz).spectrum - mid.spectrum
+    first, rising = _rising(mid.length, mid.rate_hz, SIDE_FROM_HZ)
     spectrum[:first] = 0
     spectrum[first : first + len(rising)] *= rising
-    side: Samples = fft.irfft(spectrum, length)[: len(mid)]
-    return side
+    return Heard.made_of(spectrum, len(second), mid.rate_hz)
 
 
 def side_to_mid_db(
@@ -112,10 +139,9 @@ def side_to_mid_db(
 
 
 def shaped_side(
-    side: Samples,
-    mid: Samples,
+    side: Heard,
+    mid: Heard,
     wanted_db: _Floats,
-    rate_hz: int,
     edges_hz: Sequence[float] = BAND_EDGES_HZ,
     *,
     at: slice = slice(None),
@@ -127,48 +153,44 @@ def shaped_side(
     raised by 24 dB at most, and not at all where it is empty. The bands add up to the whole and
     have no phase, so equal gains would change nothing but the level.
     """
-    wanted = np.minimum(wanted_db, 0.0)
+    rate_hz, wanted = mid.rate_hz, np.minimum(wanted_db, 0.0)
     if np.isneginf(wanted).all():
-        return np.zeros_like(side)
+        return np.zeros_like(side.samples)
     gains_db = np.zeros(len(edges_hz) + 1)
     shaped = side
-    # Over the samples `at`, and over all.
-    windows = [(part, _window(len(mid[part]))) for part in (at, slice(None))]
-    mid_powers = [_band_powers(mid[part], rate_hz, edges_hz, over) for part, over in windows]
+    part = mid.samples[at]
+    window = _window(len(part))
+    mid_power = _band_powers(part, rate_hz, edges_hz, window)
+    # All of a sound is long enough that what leaks out of a band without a window is nothing.
+    whole_mid_power = _split_powers(mid.spectrum, mid.length, rate_hz, edges_hz)
 
-    def ratios_db(number: int) -> _Floats:
-        part, over = windows[number]
-        powers = _band_powers(shaped[part], rate_hz, edges_hz, over)
-        return _ratios_db(powers, mid_powers[number])
+    def found_db() -> _Floats:
+        """Over the samples `at`."""
+        powers = _band_powers(shaped.samples[at], rate_hz, edges_hz, window)
+        return _ratios_db(powers, mid_power)
 
-    spectrum = _spectrum(side, rate_hz)
-    rising = [_rising(_padded_length(len(side), rate_hz), rate_hz, edge) for edge in edges_hz]
-    found, overall = ratios_db(0), ratios_db(1)
-    is_bound = False
+    def overall_db() -> _Floats:
+        powers = _split_powers(shaped.spectrum, mid.length, rate_hz, edges_hz)
+        return _ratios_db(powers, whole_mid_power)
+
+    rising = [_rising(mid.length, rate_hz, edge) for edge in edges_hz]
+    found, overall = found_db(), overall_db()
     for _ in range(_ROUNDS):
         # -inf - -inf, an empty band that is to be empty, is a NaN that stands for no change.
         with np.errstate(invalid="ignore"):
-            change = wanted - found
-            if is_bound and not (change <= -overall).all():
-                overall, is_bound = ratios_db(1), False
-            change = np.minimum(change, -overall)
+            change = np.minimum(wanted - found, -overall)
         change = np.where(np.isneginf(found) & ~np.isneginf(wanted), 0.0, change)
         change = np.nan_to_num(change, nan=0.0, neginf=_TAKEN_OUT_DB)
         before_db, gains_db = gains_db, np.minimum(gains_db + change, _MOST_BAND_GAIN_DB)
         if np.abs(gains_db - before_db).max() < _CLOSE_DB:
             break
-        shaped = _equalised(spectrum, len(side), gains_db, rate_hz, rising)
-        found = ratios_db(0)
-        # A band rises no more than it or one beside it was raised. All of a sound takes longest to
-        # measure, so that is done where it matters only.
-        moved = np.pad(gains_db - before_db, 1, mode="edge")
-        overall = overall + np.maximum(np.maximum(moved[:-2], moved[1:-1]), moved[2:])
-        is_bound = True
-    if is_bound and overall.max() > 0:
-        overall = ratios_db(1)
+        shaped = _equalised(side, gains_db, rising)
+        found, overall = found_db(), overall_db()
     # What the rounds left over.
     excess = max(float(np.max(ratios, initial=0.0)) for ratios in (found, overall))
-    return shaped if excess <= 0 else (shaped * 10 ** (-excess / 20)).astype(np.float32)
+    if excess <= 0:
+        return shaped.samples
+    return (shaped.samples * 10 ** (-excess / 20)).astype(np.float32)
 
 
 def _ratios_db(side_power: _Floats, mid_power: _Floats) -> _Floats:
@@ -194,7 +216,13 @@ def _band_powers(
     length = fft.next_fast_len(len(samples), real=True)
     # Without a window a loud bass leaks into every band.
     windowed = samples.astype(np.float32) * (_window(len(samples)) if window is None else window)
-    spectrum: _Spectrum = fft.rfft(windowed, length)
+    return _split_powers(fft.rfft(windowed, length), length, rate_hz, edges_hz)
+
+
+def _split_powers(
+    spectrum: _Spectrum, length: int, rate_hz: int, edges_hz: Sequence[float]
+) -> _Floats:
+    """[len(edges) + 1], of a transform of `length` samples."""
     # The first bin at or above each edge.
     first = [math.ceil(edge * length / rate_hz) for edge in edges_hz if edge <= rate_hz / 2]
     parts = np.split(spectrum, np.minimum(first, len(spectrum)))
@@ -210,23 +238,15 @@ def _window(length: int) -> Samples:
     return window
 
 
-def _equalised(
-    spectrum: _Spectrum,
-    length_samples: int,
-    gains_db: _Floats,
-    rate_hz: int,
-    edges: Sequence[tuple[int, Samples]],
-) -> Samples:
-    """The sound of a `_spectrum` with a gain for each band; edges: the `_rising` between them."""
+def _equalised(side: Heard, gains_db: _Floats, edges: Sequence[tuple[int, Samples]]) -> Heard:
+    """With a gain for each band; edges: the `_rising` between them."""
     gains = (10 ** (gains_db / 20)).astype(np.float32)
-    length = _padded_length(length_samples, rate_hz)
     # Each edge takes over from what lies below it, so that equal gains add up to themselves.
-    curve = np.full(len(spectrum), gains[0])
+    curve = np.full(len(side.spectrum), gains[0])
     for (first, rising), below, above in zip(edges, gains[:-1], gains[1:], strict=True):
         curve[first : first + len(rising)] += (above - below) * rising
         curve[first + len(rising) :] += above - below
-    equalised: Samples = fft.irfft(spectrum * curve, length)[:length_samples]
-    return equalised
+    return Heard.made_of(side.spectrum * curve, len(side.samples), side.rate_hz)
 
 
 def _rising(length: int, rate_hz: int, edge_hz: float) -> tuple[int, Samples]:
@@ -249,10 +269,3 @@ def _padded_length(length_samples: int, rate_hz: int) -> int:
     """What rings on over an end goes into silence put there, not to the other end."""
     length: int = fft.next_fast_len(length_samples + rate_hz // 4, real=True)
     return length
-
-
-def _spectrum(samples: Samples, rate_hz: int) -> _Spectrum:
-    # Single precision: what it rounds lies 140 dB below, and the width is asked for to half a dB.
-    length = _padded_length(len(samples), rate_hz)
-    spectrum: _Spectrum = fft.rfft(samples.astype(np.float32, copy=False), length)
-    return spectrum

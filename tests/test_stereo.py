@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from jukebox_studio.stereo import (
     BAND_EDGES_HZ,
+    Heard,
     from_mid_side,
     raw_side,
     shaped_side,
@@ -27,6 +28,10 @@ def pink(seconds: float, seed: int) -> np.ndarray:
     spectrum /= np.sqrt(np.arange(len(spectrum)) + 100)
     sound = np.fft.irfft(spectrum, length)
     return (0.2 * sound / sound.std()).astype(np.float32)
+
+
+def heard(samples: np.ndarray) -> Heard:
+    return Heard.of(samples, RATE_HZ)
 
 
 def in_band(band: int) -> tuple[float, float]:
@@ -65,8 +70,9 @@ def test_a_side_that_is_wanted_in_no_band_is_nothing() -> None:
     mid, second = pink(4, 3), pink(4, 4)
     nothing = np.full(BANDS, -np.inf)
     # Also where it is empty already: what little is there would be left otherwise.
-    for side in (raw_side(mid, second, RATE_HZ), np.full(len(mid), 1e-6, np.float32)):
-        assert not shaped_side(side, mid, nothing, RATE_HZ).any()
+    middle = heard(mid)
+    for side in (raw_side(middle, second), heard(np.full(len(mid), 1e-6, np.float32))):
+        assert not shaped_side(side, middle, nothing).any()
     same = np.repeat(pink(4, 5)[:, None], 2, axis=1)
     result = widened(same, mid, second, RATE_HZ)
     assert np.array_equal(result[:, 0], result[:, 1])
@@ -117,9 +123,10 @@ def test_a_side_is_never_more_than_the_middle() -> None:
     clip = np.stack([sound, -0.95 * sound], axis=1)
     mid = np.concatenate([pink(7, 3), 0.03 * pink(9, 5)])
     result = widened(clip, mid, mid + pink(16, 4), RATE_HZ, width=3)
-    for part in (result, result[len(clip) : len(clip) + 3 * RATE_HZ]):
+    after = result[len(clip) : len(clip) + 3 * RATE_HZ]
+    for part, window in ((result, 1.0), (after, np.hanning(len(after)))):
         mid_side = np.stack([part.sum(axis=1), part[:, 0] - part[:, 1]])
-        power = np.abs(np.fft.rfft(mid_side * np.hanning(len(part)))) ** 2
+        power = np.abs(np.fft.rfft(mid_side * window)) ** 2
         hz = np.fft.rfftfreq(len(part), 1 / RATE_HZ)
         for band in range(BANDS):
             low, high = in_band(band)
@@ -140,15 +147,15 @@ def test_equal_gains_change_the_level_alone_and_nothing_moves() -> None:
     side = np.zeros_like(mid)
     side[RATE_HZ] = 0.5
     loud = np.full(BANDS, side_to_mid_db(from_mid_side(mid, side), RATE_HZ))
-    shaped = shaped_side(side, mid, loud, RATE_HZ)
+    shaped = shaped_side(heard(side), heard(mid), loud)
     assert shaped == pytest.approx(side, abs=1e-4)
-    assert np.argmax(np.abs(raw_side(np.zeros_like(side), side, RATE_HZ))) == RATE_HZ
+    assert np.argmax(np.abs(raw_side(heard(np.zeros_like(side)), side).samples)) == RATE_HZ
 
 
 def test_the_side_has_no_bass() -> None:
     time = np.arange(2 * RATE_HZ) / RATE_HZ
     for hz, kept in ((50, 0.0), (90, 0.0), (160, 1.0), (1_000, 1.0)):
         tone = np.sin(2 * np.pi * hz * time).astype(np.float32)
-        side = raw_side(np.zeros_like(tone), tone, RATE_HZ)
+        side = raw_side(heard(np.zeros_like(tone)), tone).samples
         middle = slice(RATE_HZ // 2, 3 * RATE_HZ // 2)
         assert side[middle].std() / tone[middle].std() == pytest.approx(kept, abs=0.02)

@@ -183,7 +183,7 @@ class Decoder:
         here = self._x_cond[:, start:end]
         if rows is None and self._has_own:
             return here
-        return here[self._kinds if rows is None else self._kinds[rows]]
+        return here.index_select(0, self._kinds if rows is None else self._kinds[rows])
 
 
 def different_rows(each: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
