@@ -52,10 +52,6 @@ class Leading:
     def __post_init__(self) -> None:
         check_guidance(self.style, self.lyrics)
 
-    def towards(self, *, style: bool, words: bool) -> Leading:
-        """Where there is nothing to lead to, not at all."""
-        return Leading(self.style if style else 0.0, self.lyrics if words else 0.0)
-
     def __str__(self) -> str:
         return f"by {self.style:g} towards a style, by {self.lyrics:g} towards words"
 

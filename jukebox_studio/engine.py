@@ -313,11 +313,11 @@ class _Render:
             if made.shape[1] < whole:
                 rest = known[:, made.shape[1] :].expand(len(made), -1)
                 made = torch.cat([made, rest], dim=1)
-            clock.level_done()
+            seconds_left = clock.level_done()
             if candidates > 1:
                 made = self._best(level, made, candidates)
             if previews := self._previews(level):
-                yield from previews.whole(made, clock.seconds_below(level))
+                yield from previews.whole(made, seconds_left)
             if self.kept:
                 self.kept.keep(name, made)
         if doubled:
@@ -845,26 +845,26 @@ class _Clock:
         """Begin a level, of which an earlier run made `skipped` codes."""
         self._level = level
         self._skipped = self._before = skipped
-        self._started = self._told = time.monotonic()
+        self.prepared()
 
     def prepared(self) -> None:
         """The level's network is there: loading it says nothing of codes."""
         self._started = self._told = time.monotonic()
 
-    def level_done(self) -> None:
-        """All codes of the level are there."""
+    def level_done(self) -> float:
+        """All codes of the level are there. Returns the seconds that the levels below it take."""
+        pace = 0.0
         if made := self._codes[self._level] - self._skipped:
-            self._paces[self._how[self._level]] = (time.monotonic() - self._started) / made
+            pace = (time.monotonic() - self._started) / made
+            self._paces[self._how[self._level]] = pace
+        return self._seconds_below(pace)
 
-    def seconds_below(self, level: int, seconds_per_code: float | None = None) -> float:
-        """How long the levels below this one take; seconds_per_code: that of this one, now."""
-        pace = seconds_per_code
-        if pace is None:
-            pace = self._paces.get(self._how[level], 0.0)
+    def _seconds_below(self, seconds_per_code: float) -> float:
+        """How long the levels below the present one take, of which this is the pace."""
         left = 0.0
-        for lower in (n for n in self._codes if n < level):
+        for lower in (n for n in self._codes if n < self._level):
             # One that never ran is taken to go by the size of its weights.
-            guessed = pace * self._weight[lower] / self._weight[level]
+            guessed = seconds_per_code * self._weight[lower] / self._weight[self._level]
             left += self._codes[lower] * self._paces.get(self._how[lower], guessed)
         return left
 
@@ -880,5 +880,5 @@ class _Clock:
             return None
         self._told = now
         rate = (done - self._skipped) / max(now - self._started, 1e-9)
-        left = (total - done) / rate + self.seconds_below(level, 1 / rate)
+        left = (total - done) / rate + self._seconds_below(1 / rate)
         return Progress(level, done, total, rate, left)

@@ -87,6 +87,16 @@ class Guidance:
             recommended.lyrics if self.lyrics is None else self.lyrics,
         )
 
+    def leading(self, recommended: Leading, style: Style, *, sings: bool) -> Leading:
+        """How hard the model is led that recommends this: of itself only to what is named."""
+        names_style = bool(style.artist_names or style.genre_names)
+        return self.over(
+            Leading(
+                recommended.style if names_style else 0.0,
+                recommended.lyrics if sings else 0.0,
+            )
+        )
+
 
 @with_config(_STRICT)
 @dataclass(frozen=True)
@@ -274,9 +284,8 @@ class Request:
         return self.sampling_by_level.get(level, self.sampling)
 
     def leading(self, recommended: Leading) -> Leading:
-        """How hard the model is led that recommends this: of itself only to what is named."""
-        names_style = bool(self.style.artist_names or self.style.genre_names)
-        return self.guidance.over(recommended.towards(style=names_style, words=bool(self.lyrics)))
+        """How hard the model is led that recommends this."""
+        return self.guidance.leading(recommended, self.style, sings=bool(self.lyrics))
 
     def settled(self, recommended: Mapping[int, Drawing], leading: Leading) -> Request:
         """The same with nothing left open, for a model with these levels that recommends this.

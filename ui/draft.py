@@ -526,8 +526,7 @@ def _place(clip: Clip, seconds: Fraction) -> str:
 def leading_of(draft: Draft, model: ModelSummary | None) -> Leading:
     """How hard a draft leads: as it says, else as the model recommends to what is asked for."""
     best = Leading() if model is None else model.guidance
-    names_style = bool(draft.style.artist_names or draft.style.genre_names)
-    return draft.guidance.over(best.towards(style=names_style, words=draft.voice == "words"))
+    return draft.guidance.leading(best, draft.style, sings=draft.voice == "words")
 
 
 def remarks(draft: Draft, model: ModelSummary) -> list[str]:

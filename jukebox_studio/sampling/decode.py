@@ -88,12 +88,11 @@ class Decoder:
         int64 Tensor[B], the kind of each row, None where each has its own."""
         self._prior = prior.prior
         self._x_cond = prior.sequence_conditioning(conditioning)
-        y_cond = conditioning.y_cond
         device = next(prior.parameters()).device
         self._kinds = torch.arange(batch_size).to(device) if told is None else told
-        if told is not None:
-            y_cond, encoder_kv = (t if t is None else t[told] for t in (y_cond, encoder_kv))
-        self._has_own = told is None
+        y_cond, encoder_kv = (
+            None if t is None else t[self._kinds] for t in (conditioning.y_cond, encoder_kv)
+        )
         self._first = self._prior.first(batch_size, y_cond)
         self._precision = precision
         self._stack = cached_stack(self._prior.transformer, batch_size, encoder_kv, precision)
@@ -180,10 +179,8 @@ class Decoder:
         """What all rows, or those given, are told at some positions: Tensor[B, n, W]."""
         if self._x_cond is None:
             return None
-        here = self._x_cond[:, start:end]
-        if rows is None and self._has_own:
-            return here
-        return here.index_select(0, self._kinds if rows is None else self._kinds[rows])
+        kinds = self._kinds if rows is None else self._kinds[rows]
+        return self._x_cond[:, start:end].index_select(0, kinds)
 
 
 def different_rows(each: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
@@ -285,25 +282,23 @@ def window_steps(
         )
     device = next(prior.parameters()).device  # the network's: codes stay where they are
     # Rows of one song differ in little that they are told: both renders of stereo in nothing.
-    which, told = torch.zeros(1, dtype=torch.int64), torch.zeros(batch, dtype=torch.int64)
-    if any(t is not None for t in (y, codes_above, lyric_tokens, style, plan)):
-        which, told = different_rows([y, codes_above, lyric_tokens, style, plan])
-    kinds = [t if t is None else t[which].to(device) for t in (y, codes_above, style, plan)]
-    tokens = prior.lyric_tokens(
-        kinds[0], lyric_tokens if lyric_tokens is None else lyric_tokens[which].to(device)
+    each = [torch.zeros(batch), y, codes_above, lyric_tokens, style, plan]
+    which, told = (t.to(device) for t in different_rows(each))
+    y, codes_above, lyric_tokens, style, plan = (
+        None if t is None else t.to(device)[which]
+        for t in (y, codes_above, lyric_tokens, style, plan)
     )
+    tokens = prior.lyric_tokens(y, lyric_tokens)
     decoder = Decoder(
         prior,
         batch,
-        prior.conditioning(kinds[0], kinds[1], kinds[2], tokens, kinds[3]),
+        prior.conditioning(y, codes_above, style, tokens, plan),
         prior.encoder_kv(tokens),
         record_layer=record_attention_layer,
         precision=precision,
-        told=told.to(device),
+        told=told,
     )
-    if tokens is not None:
-        tokens = tokens[told.to(device)]
-    ids = prior.sequence(prime.to(device), tokens)
+    ids = prior.sequence(prime.to(device), None if tokens is None else tokens[told])
     last = None
     if ids.shape[1] > 0:
         decoder.prime(ids, chunk_size)
