@@ -77,11 +77,6 @@ class Bench:
             spent["all"] = time.perf_counter() - began
         return {part: took / request.operation.length for part, took in spent.items()}
 
-    def second(self, request: Request) -> dict[str, float]:
-        """The second of two: how long levels take is known by then, and what need not be heard."""
-        self.run(request)
-        return self.run(request)
-
     def request(self, seconds: float = SECONDS, variants: int = VARIANTS, **more: Any) -> Request:
         return Request(
             self.clip, Continue(seconds, "seconds"), variants=variants, seed=1, style=STYLE, **more
@@ -105,7 +100,7 @@ def starter(bench: Bench, found: dict[str, Any]) -> None:
             plain, precision="int8", guidance=Guidance(style=GUIDANCE)
         ),
     }.items():
-        found[name] = bench.second(request)
+        found[name] = bench.run(request)
         print(told(name, found[name]), flush=True)
 
 
@@ -116,14 +111,14 @@ def order(bench: Bench, found: dict[str, Any]) -> None:
         "in order": plain,
         "in order, guidance of style": replace(plain, guidance=Guidance(style=GUIDANCE)),
     }.items():
-        found[name] = bench.second(request)
+        found[name] = bench.run(request)
         print(told(name, found[name]), flush=True)
 
 
 def lengths(bench: Bench, found: dict[str, Any]) -> None:
     print("| one variant | s per s of music | of which |\n|---|---|---|")
     for seconds in (10.0, 30.0, 300.0):
-        found[f"{seconds:g} s"] = bench.second(bench.request(seconds, 1))
+        found[f"{seconds:g} s"] = bench.run(bench.request(seconds, 1))
         print(told(f"{seconds:g} s", found[f"{seconds:g} s"]), flush=True)
 
 
@@ -136,7 +131,7 @@ def variants(bench: Bench, found: dict[str, Any]) -> None:
             ", mono": {"width": 0.0},
         }.items():
             row = f"{count} variants{name}"
-            found[row] = bench.second(bench.request(variants=count, **more))
+            found[row] = bench.run(bench.request(variants=count, **more))
             print(told(row, found[row]), flush=True)
 
 

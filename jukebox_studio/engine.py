@@ -65,8 +65,8 @@ TAIL_KEEP = 0.75
 """How hard the codes that are made again before a joint are held to those of the clip."""
 PREVIEW_SECONDS = 2.0
 """Of new music between one preview and the next, at least."""
-SOON_SECONDS = 2.0
-"""What is sampled within these is not heard as a preview before, which would only delay it."""
+SOON_SECONDS = 1.0
+"""What is whole within these is not heard in parts before: decoding those would only delay it."""
 SIDE_STREAM = 2**16
 """Added to a variant's number for the randomness of its second bottom level."""
 AGREEMENT_SECONDS = 10
@@ -313,11 +313,11 @@ class _Render:
             if made.shape[1] < whole:
                 rest = known[:, made.shape[1] :].expand(len(made), -1)
                 made = torch.cat([made, rest], dim=1)
-            seconds_left = clock.level_done()
+            clock.level_done()
             if candidates > 1:
                 made = self._best(level, made, candidates)
             if previews := self._previews(level):
-                yield from previews.whole(made, seconds_left)
+                yield from previews.whole(made)
             if self.kept:
                 self.kept.keep(name, made)
         if doubled:
@@ -746,7 +746,7 @@ class _Previews:
 
     At first after two seconds of music, and then when there is twice as much as was heard before
     and half of that could have been listened to, or all of it: more often nobody could tell. Not
-    where what a preview is of, or the result itself, comes soon.
+    where all of it comes soon.
     """
 
     def __init__(self, render: _Render, level: int, grows: bool) -> None:
@@ -794,10 +794,8 @@ class _Previews:
         is_alone = rows.start == 0 and rows.stop >= len(self._variants)  # no other rows to wait for
         return is_alone and (now - begun) * left < SOON_SECONDS * (there - then)
 
-    def whole(self, made: Tensor, seconds_left: float) -> Iterator[Preview]:
-        """All of the level is there; seconds_left: until all others are."""
-        if seconds_left < SOON_SECONDS:
-            return
+    def whole(self, made: Tensor) -> Iterator[Preview]:
+        """All of the level is there."""
         for row in range(len(self._variants)):
             if self._grows:
                 yield from self._grown(row, made[row])
@@ -851,22 +849,10 @@ class _Clock:
         """The level's network is there: loading it says nothing of codes."""
         self._started = self._told = time.monotonic()
 
-    def level_done(self) -> float:
-        """All codes of the level are there. Returns the seconds that the levels below it take."""
-        pace = 0.0
+    def level_done(self) -> None:
+        """All codes of the level are there."""
         if made := self._codes[self._level] - self._skipped:
-            pace = (time.monotonic() - self._started) / made
-            self._paces[self._how[self._level]] = pace
-        return self._seconds_below(pace)
-
-    def _seconds_below(self, seconds_per_code: float) -> float:
-        """How long the levels below the present one take, of which this is the pace."""
-        left = 0.0
-        for lower in (n for n in self._codes if n < self._level):
-            # One that never ran is taken to go by the size of its weights.
-            guessed = seconds_per_code * self._weight[lower] / self._weight[self._level]
-            left += self._codes[lower] * self._paces.get(self._how[lower], guessed)
-        return left
+            self._paces[self._how[self._level]] = (time.monotonic() - self._started) / made
 
     def window_done(self, done: int) -> None:
         self._before += done
@@ -880,5 +866,9 @@ class _Clock:
             return None
         self._told = now
         rate = (done - self._skipped) / max(now - self._started, 1e-9)
-        left = (total - done) / rate + self._seconds_below(1 / rate)
+        left = (total - done) / rate
+        for lower in (n for n in self._codes if n < level):
+            # One that never ran is taken to go by the size of its weights.
+            guessed = self._weight[lower] / self._weight[level] / rate
+            left += self._codes[lower] * self._paces.get(self._how[lower], guessed)
         return Progress(level, done, total, rate, left)
